@@ -1,0 +1,105 @@
+/*
+ * The engine: starts a job, checkpoints it, restores it. An outside tracer,
+ * ancestor of the job, that attaches only while it works.
+ *
+ *   cragon (supervisor) ── reaper ── COMMAND ── …
+ *
+ * The reaper is a child of cragon made without exec: PID 1 of the job's PID
+ * namespace, or a child subreaper where namespaces are not allowed. It reaps
+ * orphans, reports how COMMAND ended over a pipe, and dies with cragon: when
+ * cragon is killed, the whole job is killed too and is resumed from its last
+ * image (doc/decisions/001).
+ *
+ * The engine never prints and never exits; `note` carries things that the
+ * log should know ("no time namespace: …").
+ */
+#ifndef CRAGON_ENGINE_ENGINE_H
+#define CRAGON_ENGINE_ENGINE_H
+
+#include "base/err.h"
+#include "image/image.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct notes { /* where the engine's remarks go; fn may be NULL */
+	void (*fn)(void *ctx, const char *text);
+	void *ctx;
+};
+
+enum engine_namespaces { NAMESPACES_AUTO, NAMESPACES_NONE };
+
+struct job; /* a started or restored job */
+
+struct engine_spawn {
+	char *const *argv; /* argv[0] is looked up in PATH */
+	enum engine_namespaces namespaces;
+	struct notes notes;
+};
+
+/* Starts COMMAND with the caller's standard streams, environment, directory,
+ * process group and session. Returns once execve has succeeded; else
+ * WHY_NO_COMMAND, WHY_NOT_EXECUTABLE, or WHY_UNSUPPORTED (32-bit, set-user-id). */
+int engine_spawn(struct job **ret, const struct engine_spawn *, struct err *);
+
+struct engine_restore {
+	enum engine_namespaces namespaces;
+	struct notes notes;
+};
+
+/* Builds the job of `image` anew and lets it run. On failure everything that
+ * had been built is gone again and no file was changed. */
+int engine_restore(
+	struct job **ret, struct image *image, const struct engine_restore *, struct err *);
+
+/* Frees the handle; the job, if it still runs, is killed with its reaper. */
+void job_free(struct job *);
+
+pid_t job_reaper_pid(const struct job *); /* as cragon sees it */
+pid_t job_root_pid(const struct job *);   /* COMMAND as cragon sees it, 0 once it ended */
+bool job_has_namespace(const struct job *);
+
+/* Readable when COMMAND has ended: add it to the event loop. The reaper goes on
+ * until job_end(). */
+int job_event_fd(const struct job *);
+
+/* Non-blocking. Returns 1 and the wait status (as of waitpid) when COMMAND has
+ * ended, 0 when it still runs, -ESRCH when the reaper is gone (killed) first. */
+int job_poll(struct job *, int *ret_status);
+
+/* Processes of the job other than the reaper, as cragon sees them. Caller
+ * frees *ret_pids. Returns their count or -errno. */
+int job_processes(const struct job *, pid_t **ret_pids);
+
+/* Sends `sig` to COMMAND (job_signal) or to every process (job_signal_all). */
+int job_signal(struct job *, int sig);
+int job_signal_all(struct job *, int sig);
+
+/* Kills whatever is left and reaps the reaper. Idempotent. */
+void job_end(struct job *);
+
+struct engine_dump_result {
+	uint64_t pause_ns; /* longest time a process was held */
+	uint64_t processes, threads;
+	struct image_totals totals;
+};
+
+enum engine_after { AFTER_CONTINUE, AFTER_KILL };
+
+/* One checkpoint into `writer`, which is finished (files written and synced)
+ * but not published: checkpoint_info is the caller's. On any error the job runs
+ * on as if nothing had happened. With AFTER_KILL the job is still held when
+ * `publish` is called and is killed only if that returns 0; the same for
+ * AFTER_CONTINUE with `publish` called after the job runs again. */
+typedef int engine_publish_fn(void *ctx, const struct engine_dump_result *, struct err *);
+int engine_checkpoint(struct job *, struct image_writer *writer, enum engine_after after,
+	engine_publish_fn *publish, void *ctx, struct notes, struct engine_dump_result *ret,
+	struct err *);
+
+/* Read-only: would a checkpoint be refused? Appends one line per obstacle
+ * ("process 12 (nginx): descriptor 6 is a TCP socket: not supported yet").
+ * Returns the number of obstacles or -errno. The job is held for a moment. */
+struct buf;
+int engine_plan(struct job *, struct buf *ret_obstacles, struct err *);
+
+#endif
