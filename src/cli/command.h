@@ -1,0 +1,50 @@
+/*
+ * One const struct per command. The same table yields the parser, the help
+ * text, the man page and the shell completions (test/e2e checks the drift).
+ * Only cli/ exits or writes to standard output.
+ */
+#ifndef CRAGON_CLI_COMMAND_H
+#define CRAGON_CLI_COMMAND_H
+
+#include "job/settings.h"
+
+/* The parsed command line of one invocation. */
+struct invocation {
+	const struct command *command;
+	struct settings settings;
+	bool stop;     /* checkpoint --stop */
+	int argc;      /* operands: what follows the options */
+	char **argv;   /* NULL-terminated */
+};
+
+struct option_row {
+	char letter;       /* 0: no short form */
+	const char *name;  /* long form without dashes */
+	const char *value; /* placeholder of its value, NULL: takes none */
+	const char *help;  /* one sentence */
+	const char *fallback; /* default as text for help, or NULL */
+	/* Returns 0 or -EINVAL with a message that says what to type instead. */
+	int (*set)(struct invocation *, const char *value, struct err *);
+};
+
+struct command {
+	const char *name;
+	const char *operands; /* "COMMAND [ARG...]" */
+	const char *summary;  /* one line */
+	const char *text;     /* paragraphs for help and man, may be NULL */
+	const struct option_row *const *options; /* NULL-terminated array of rows */
+	int min_operands, max_operands;          /* max -1: any */
+	bool stop_at_operand; /* the first operand ends the options (run, check) */
+	int (*exec)(struct invocation *);        /* returns the exit code */
+};
+
+enum { EXIT_USAGE = 2, EXIT_BAD_IMAGE = 65, EXIT_STOPPED = 75, EXIT_CRAGON = 125,
+	EXIT_NOT_EXECUTABLE = 126, EXIT_NO_COMMAND = 127 };
+
+extern const struct command cmd_run, cmd_restart, cmd_checkpoint, cmd_list, cmd_status, cmd_inspect,
+	cmd_verify, cmd_check, cmd_version, cmd_help;
+
+/* Prints "cragon: text" on standard error and returns the exit code that fits why. */
+int cli_fail(const struct err *);
+
+#endif
