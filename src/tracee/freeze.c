@@ -1,0 +1,287 @@
+/*
+ * Freezing and thawing a tree: see freeze.h.
+ *
+ * Why a loop: between listing and stopping, a thread may create another. Once
+ * every listed thread is held, a new listing either shows nothing new, and then
+ * nobody is left who could create anything, or shows what to seize next.
+ */
+#include "tracee/freeze.h"
+#include "sys/procfs.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define RETRIES 8
+
+static int add_process(struct frozen *f, pid_t pid, pid_t ppid)
+{
+	struct frozen_process *grown;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (f->processes[i].pid == pid)
+			return 0;
+	grown = realloc(f->processes, (f->n + 1) * sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	f->processes = grown;
+	f->processes[f->n++] = (struct frozen_process){.pid = pid, .ppid = ppid};
+	return 1;
+}
+
+static bool holds(const struct frozen_process *p, pid_t tid)
+{
+	for (size_t i = 0; i < p->n_threads; i++)
+		if (p->threads[i].tracee.tid == tid && p->threads[i].tracee.state != TRACEE_DEAD)
+			return true;
+	return false;
+}
+
+static int64_t blocked_for(pid_t pid, pid_t tid, uint64_t now_sched)
+{
+	uint64_t then;
+
+	if (!now_sched || proc_sched_ns(pid, tid, &then) < 0)
+		return -1;
+	return now_sched > then ? (int64_t)(now_sched - then) : 0;
+}
+
+static int add_thread(struct frozen_process *p, pid_t tid, uint64_t now_sched, struct err *e)
+{
+	struct frozen_thread *grown = realloc(p->threads, (p->n_threads + 1) * sizeof *grown);
+	struct frozen_thread *t;
+	int r;
+
+	if (!grown)
+		return err_sys(e, -ENOMEM, "holding process %d", p->pid);
+	p->threads = grown;
+	t = &p->threads[p->n_threads];
+	/* Before the interrupt: afterwards the thread has been on a CPU. */
+	t->blocked_ns = blocked_for(p->pid, tid, now_sched);
+	r = tracee_seize(&t->tracee, p->pid, tid, e);
+	if (r == -ESRCH)
+		return 0; /* ended meanwhile */
+	if (r < 0)
+		return r;
+	p->n_threads++;
+	return 1;
+}
+
+static bool is_zombie(pid_t pid)
+{
+	struct proc_stat stat;
+
+	return proc_stat(pid, &stat) < 0 || stat.state == 'Z' || stat.state == 'X';
+}
+
+/* Seizes what is new in one process; the number of new threads or -errno. */
+static int seize_process(struct frozen_process *p, uint64_t now_sched, struct err *e)
+{
+	cleanup_free pid_t *tids = NULL;
+	int n = proc_tasks(p->pid, &tids), fresh = 0;
+
+	for (int i = 0; i < n; i++) {
+		int r;
+
+		if (holds(p, tids[i]))
+			continue;
+		r = add_thread(p, tids[i], now_sched, e);
+		if (r == -EPERM && n == 1 && is_zombie(p->pid))
+			break;
+		if (r < 0)
+			return r;
+		fresh += r;
+	}
+	p->zombie = p->n_threads == 0 && is_zombie(p->pid);
+	return fresh;
+}
+
+/* Lists the tree below `pid`; the number of processes not known before. */
+static int list_tree(struct frozen *f, pid_t pid)
+{
+	cleanup_free pid_t *children = NULL;
+	int n = proc_children(pid, &children), fresh = 0;
+
+	for (int i = 0; i < n; i++) {
+		int r = add_process(f, children[i], pid);
+
+		if (r < 0)
+			return r;
+		fresh += r;
+		r = list_tree(f, children[i]);
+		if (r < 0)
+			return r;
+		fresh += r;
+	}
+	return fresh;
+}
+
+/* 1: all held, 0: one would not stop in time. */
+static int await_all(struct frozen *f, uint64_t deadline_ns)
+{
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = 0; k < f->processes[i].n_threads; k++) {
+			struct tracee *t = &f->processes[i].threads[k].tracee;
+
+			if (t->state == TRACEE_INTERRUPTED && tracee_await_stop(t, deadline_ns) == 0)
+				return 0;
+		}
+	return 1;
+}
+
+static int one_round(struct frozen *f, pid_t reaper, uint64_t deadline_ns, struct err *e)
+{
+	uint64_t now_sched = 0;
+	int fresh = list_tree(f, reaper);
+
+	if (fresh < 0)
+		return err_sys(e, fresh, "cannot list the job's processes");
+	if (proc_sched_ns(getpid(), getpid(), &now_sched) < 0)
+		now_sched = 0;
+	for (size_t i = 0; i < f->n; i++) {
+		int r;
+
+		if (f->processes[i].zombie)
+			continue;
+		r = seize_process(&f->processes[i], now_sched, e);
+		if (r < 0)
+			return r;
+		fresh += r;
+	}
+	if (!await_all(f, deadline_ns))
+		return err_set(e, -EAGAIN, WHY_BUSY,
+			"a thread of the job could not be stopped in time (it may be starting "
+			"another program, or waits in the kernel for a device or file server)");
+	return fresh;
+}
+
+static void remove_thread(struct frozen_process *p, size_t k)
+{
+	memmove(&p->threads[k], &p->threads[k + 1], (p->n_threads - k - 1) * sizeof *p->threads);
+	p->n_threads--;
+}
+
+/* Forgets what ended before it could be held, and refreshes parents: an orphan's
+ * has changed. Leaves the leader in front. */
+static void tidy(struct frozen *f)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		struct frozen_process *p = &f->processes[i];
+		struct proc_stat stat;
+
+		for (size_t k = p->n_threads; k-- > 0;)
+			if (p->threads[k].tracee.state == TRACEE_DEAD)
+				remove_thread(p, k);
+		if (proc_stat(p->pid, &stat) < 0 || stat.state == 'X') {
+			free(p->threads);
+			continue;
+		}
+		p->ppid = stat.ppid;
+		p->zombie = p->n_threads == 0;
+		for (size_t k = 1; k < p->n_threads; k++)
+			if (p->threads[k].tracee.tid == p->pid) {
+				struct frozen_thread leader = p->threads[k];
+
+				p->threads[k] = p->threads[0];
+				p->threads[0] = leader;
+			}
+		f->processes[kept++] = *p;
+	}
+	f->n = kept;
+}
+
+/* Parents before children, in the order of birth otherwise kept. */
+static void order_by_parent(struct frozen *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = i + 1; k < f->n; k++)
+			if (f->processes[k].pid == f->processes[i].ppid) {
+				struct frozen_process parent = f->processes[k];
+
+				memmove(&f->processes[i + 1], &f->processes[i],
+					(k - i) * sizeof parent);
+				f->processes[i] = parent;
+				k = i; /* its own parent may be further back */
+			}
+}
+
+static int try_freeze(struct frozen *f, pid_t reaper, uint64_t deadline_ns, struct err *e)
+{
+	int r;
+
+	f->since_ns = now_mono_ns();
+	while ((r = one_round(f, reaper, deadline_ns, e)) > 0)
+		;
+	if (r < 0)
+		return r;
+	tidy(f);
+	order_by_parent(f);
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = 0; k < f->processes[i].n_threads; k++) {
+			struct tracee *t = &f->processes[i].threads[k].tracee;
+
+			if (k)
+				t->gadget = f->processes[i].threads[0].tracee.gadget;
+			r = tracee_prepare(t, e);
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}
+
+int freeze_tree(struct frozen *ret, pid_t reaper, uint64_t patience_ns, struct err *e)
+{
+	int r = 0;
+
+	for (int attempt = 0; attempt < RETRIES; attempt++) {
+		struct frozen f = {0};
+
+		r = try_freeze(&f, reaper, now_mono_ns() + patience_ns, e);
+		if (r == 0) {
+			*ret = f;
+			return 0;
+		}
+		thaw_tree(&f);
+		/* Busy, or something ended under our hands: both pass. */
+		if (r != -EAGAIN && r != -ESRCH)
+			return r;
+		sleep_ns((10ull << attempt) * NS_PER_MSEC);
+	}
+	return r;
+}
+
+static void free_frozen(struct frozen *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		free(f->processes[i].threads);
+	free(f->processes);
+	*f = (struct frozen){0};
+}
+
+void thaw_tree(struct frozen *f)
+{
+	/* Held threads first: one that would not stop may be waiting for them. */
+	for (int late = 0; late < 2; late++)
+		for (size_t i = 0; i < f->n; i++)
+			for (size_t k = 0; k < f->processes[i].n_threads; k++) {
+				struct tracee *t = &f->processes[i].threads[k].tracee;
+
+				if ((t->state == TRACEE_INTERRUPTED) == late)
+					tracee_release(t);
+			}
+	free_frozen(f);
+}
+
+void kill_tree(struct frozen *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (!f->processes[i].zombie)
+			kill(f->processes[i].pid, SIGKILL);
+	/* The leader's end is reported only once its other threads have been reaped. */
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = f->processes[i].n_threads; k-- > 0;)
+			tracee_kill(&f->processes[i].threads[k].tracee);
+	free_frozen(f);
+}
