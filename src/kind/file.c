@@ -1,0 +1,153 @@
+/*
+ * Regular files. A file with a name is opened again by that name; what the job
+ * appended after the checkpoint is cut back, and a file that vanished or
+ * shrank stops the resume. A deleted file's content travels in the image.
+ *
+ * Left for later: undoing changes made in place.
+ */
+#include "kind/kind.h"
+#include "kind/reopen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
+
+static bool names_a_process(const char *path)
+{
+	return strncmp(path, "/proc/", 6) == 0 && path[6] >= '0' && path[6] <= '9';
+}
+
+static enum verdict claim(const struct fd_probe *p, struct buf *reason)
+{
+	if (!S_ISREG(p->stat.st_mode))
+		return NOT_MINE;
+	if (strncmp(p->link, "/memfd:", 7) == 0) {
+		buf_str(reason, "memory opened as a file (memfd): not supported yet");
+		return REFUSED;
+	}
+	if (p->link[0] != '/') {
+		buf_printf(reason, "a kernel object (%s): not supported", p->link);
+		return REFUSED;
+	}
+	if (names_a_process(p->link)) {
+		buf_printf(reason, "%s, a file about one process: not supported", p->link);
+		return REFUSED;
+	}
+	if (p->deleted && p->stat.st_nlink > 0) {
+		buf_printf(reason,
+			"%s, which was deleted but still has another name: not supported", p->link);
+		return REFUSED;
+	}
+	return SUPPORTED;
+}
+
+static int dump(
+	struct files_dump *d, const struct fd_probe *p, Cragon__Object *object, struct err *e)
+{
+	Cragon__File *f = arena_alloc(d->arena, sizeof *f);
+	int shared;
+
+	if (!f)
+		return err_sys(e, -ENOMEM, "describing a file");
+	cragon__file__init(f);
+	f->identity = file_identity(d->arena, &p->stat);
+	f->mode = p->stat.st_mode & 07777;
+	if (p->deleted) {
+		shared = shared_add(d, &p->stat, CRAGON__SHARED__KIND__DELETED_FILE, p->link,
+			(uint64_t)p->stat.st_size);
+		if (shared < 0)
+			return err_sys(e, shared, "describing a deleted file");
+		f->shared = (uint32_t)shared + 1;
+	}
+	object->detail_case = CRAGON__OBJECT__DETAIL_FILE;
+	object->file = f;
+	return 0;
+}
+
+static bool is_virtual(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC);
+}
+
+static int check_identity(int fd, const Cragon__Object *object, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, -errno, "%s", object->path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, -ESTALE, WHY_FILE_CHANGED,
+			"%s is no longer a regular file; put it back as it was, then restart",
+			object->path);
+	if ((uint64_t)st.st_size < object->file->identity->size && !is_virtual(fd))
+		return err_set(e, -ESTALE, WHY_FILE_CHANGED,
+			"%s has shrunk since the checkpoint (%lld bytes, were %llu); put it back "
+			"as "
+			"it was, or restart from an older image",
+			object->path, (long long)st.st_size,
+			(unsigned long long)object->file->identity->size);
+	return 0;
+}
+
+static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *e)
+{
+	const Cragon__Object *object = r->image->object[index];
+	cleanup_fd int fd = -1;
+	int n;
+
+	if (object->file->shared > r->image->n_shared)
+		return err_set(e, -EINVAL, WHY_BAD_IMAGE, "the image names a missing deleted file");
+	if (object->file->shared)
+		fd = reopen_fd(r->shared[object->file->shared - 1], object->flags);
+	else
+		fd = reopen_path(object->path, object->flags);
+	if (fd == -ENOENT)
+		return err_set(e, fd, WHY_FILE_CHANGED,
+			"%s has vanished since the checkpoint; put it back, or restart from an "
+			"older image",
+			object->path);
+	if (fd < 0)
+		return err_sys(e, fd, "cannot open %s again", object->path);
+	if (!object->file->shared) {
+		n = check_identity(fd, object, e);
+		if (n < 0)
+			return n;
+	}
+	if (object->position && lseek(fd, object->position, SEEK_SET) < 0 && errno != ESPIPE)
+		return err_sys(e, -errno, "cannot go to byte %lld of %s",
+			(long long)object->position, object->path);
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+static int commit(struct files_restore *r, size_t index, int fd, struct err *e)
+{
+	const Cragon__Object *object = r->image->object[index];
+	struct stat st;
+
+	if (!object->file->writer || object->file->shared)
+		return 0;
+	if ((object->flags & O_ACCMODE) == O_RDONLY)
+		return 0; /* the description that writes cuts it */
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, -errno, "%s", object->path);
+	if ((uint64_t)st.st_size <= object->file->identity->size)
+		return 0;
+	if (ftruncate(fd, (off_t)object->file->identity->size) < 0)
+		return err_sys(e, -errno, "cannot cut %s back to %llu bytes", object->path,
+			(unsigned long long)object->file->identity->size);
+	buf_printf(r->remarks, "%s cut back by %llu bytes written after the checkpoint\n",
+		object->path, (unsigned long long)st.st_size - object->file->identity->size);
+	return 0;
+}
+
+const struct kind kind_file = {.name = "file",
+	.detail = CRAGON__OBJECT__DETAIL_FILE,
+	.claim = claim,
+	.dump = dump,
+	.make = make,
+	.commit = commit};
