@@ -1,0 +1,15 @@
+/* The inside of struct job, shared by the engine's own files. */
+#ifndef CRAGON_ENGINE_JOB_H
+#define CRAGON_ENGINE_JOB_H
+
+#include "engine/engine.h"
+#include "engine/reaper.h"
+
+struct job {
+	struct reaper reaper;
+	pid_t root;   /* COMMAND as cragon sees it; 0 once its end was told */
+	bool ended;
+	int status; /* wait status, when ended */
+};
+
+#endif
