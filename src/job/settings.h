@@ -10,9 +10,23 @@
 
 #include <stdbool.h>
 
+/* Bits of settings.given: named on the command line, so a restart does not
+ * take the value of the first run. Set by the option table. */
+enum {
+	SETTING_INTERVAL = 1,
+	SETTING_MAX_TIME = 2,
+	SETTING_KEEP = 4,
+	SETTING_COMPRESS = 8,
+	SETTING_STOP_CODE = 16,
+	SETTING_SIGNAL = 32,
+	SETTING_NAMESPACES = 64,
+	SETTING_WAIT_ALL = 128,
+};
+
 enum interval_mode { INTERVAL_AUTO, INTERVAL_OFF, INTERVAL_FIXED };
 
 struct settings {
+	unsigned given;        /* SETTING_* */
 	const char *directory; /* -w; NULL: default name */
 	enum interval_mode interval_mode;
 	uint64_t interval_ns; /* INTERVAL_FIXED */
