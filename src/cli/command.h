@@ -13,6 +13,9 @@ struct invocation {
 	const struct command *command;
 	struct settings settings;
 	bool stop;     /* checkpoint --stop */
+	bool help;     /* -h: print the command's help instead of running it */
+	bool man;      /* help --man */
+	const char *completion; /* help --completion: name of the shell */
 	int argc;      /* operands: what follows the options */
 	char **argv;   /* NULL-terminated */
 };
@@ -21,8 +24,11 @@ struct option_row {
 	char letter;       /* 0: no short form */
 	const char *name;  /* long form without dashes */
 	const char *value; /* placeholder of its value, NULL: takes none */
-	const char *help;  /* one sentence */
+	const char *help;  /* one sentence; NULL keeps the row out of help, man and completion */
 	const char *fallback; /* default as text for help, or NULL */
+	/* CRAGON_<NAME> in the environment sets it, too; the command line wins. A
+	 * row without a value is set by 1, yes, true and left alone by 0, no, false. */
+	bool env;
 	/* Returns 0 or -EINVAL with a message that says what to type instead. */
 	int (*set)(struct invocation *, const char *value, struct err *);
 };
@@ -43,6 +49,12 @@ enum { EXIT_USAGE = 2, EXIT_BAD_IMAGE = 65, EXIT_STOPPED = 75, EXIT_CRAGON = 125
 
 extern const struct command cmd_run, cmd_restart, cmd_checkpoint, cmd_list, cmd_status, cmd_inspect,
 	cmd_verify, cmd_check, cmd_version, cmd_help;
+
+/* All commands in the order of help; NULL-terminated (cli/commands.c). */
+extern const struct command *const commands[];
+
+/* What main() does: finds the command, parses, runs it. Returns the exit code. */
+int cli_main(int argc, char **argv);
 
 /* Prints "cragon: text" on standard error and returns the exit code that fits why. */
 int cli_fail(const struct err *);

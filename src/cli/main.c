@@ -1,4 +1,7 @@
-int main(void)
+/* The executable: everything is in the library (cli.c). */
+#include "cli/command.h"
+
+int main(int argc, char **argv)
 {
-	return 0;
+	return cli_main(argc, argv);
 }

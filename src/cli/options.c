@@ -1,0 +1,340 @@
+/*
+ * One row per option, and which command takes which. A row's set() stores the
+ * value in the invocation and nothing else; the parser (parse.c) adds to its
+ * message where the value came from.
+ */
+#include "cli/options.h"
+#include "base/units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+
+#define KEEP_DEFAULT 2
+#define ZSTD_LEVEL_MAX 22 /* ZSTD_maxCLevel() of every version in use */
+
+void settings_default(struct settings *s)
+{
+	*s = (struct settings){
+		.interval_mode = INTERVAL_AUTO,
+		.keep = KEEP_DEFAULT,
+		.stop_code = EXIT_STOPPED,
+		.signal_checkpoint = SIGUSR1,
+		.namespaces = NAMESPACES_AUTO,
+		.terminal = LOG_WARN,
+	};
+}
+
+static int wrong(struct err *e, const char *value, const char *what)
+{
+	return err_set(e, -EINVAL, WHY_USAGE, "'%s' is not %s", value, what);
+}
+
+static int set_duration(const char *value, uint64_t *ret_ns, const char *what, struct err *e)
+{
+	uint64_t ns = 0;
+	int r = duration_parse(value, &ns);
+
+	if (r == -ERANGE)
+		return err_set(e, -EINVAL, WHY_USAGE, "'%s' is too long a time", value);
+	if (r < 0)
+		return wrong(e, value, what);
+	*ret_ns = ns;
+	return 0;
+}
+
+static int set_number(const char *value, uint64_t min, uint64_t max, uint64_t *ret, struct err *e)
+{
+	if (number_parse(value, min, max, ret) < 0)
+		return err_set(e, -EINVAL, WHY_USAGE,
+			"'%s' is not a number from %" PRIu64 " to %" PRIu64, value, min, max);
+	return 0;
+}
+
+static int set_directory(struct invocation *inv, const char *value, struct err *e)
+{
+	if (!*value)
+		return err_set(e, -EINVAL, WHY_USAGE, "the directory's name is empty");
+	inv->settings.directory = value;
+	return 0;
+}
+
+static int set_interval(struct invocation *inv, const char *value, struct err *e)
+{
+	uint64_t ns = 0;
+	int r;
+
+	if (!strcmp(value, "auto") || !strcmp(value, "off")) {
+		inv->settings.interval_mode = *value == 'a' ? INTERVAL_AUTO : INTERVAL_OFF;
+		return 0;
+	}
+	r = set_duration(value, &ns, "an interval: write auto, off, " DURATION_FORMS, e);
+	if (r < 0)
+		return r;
+	if (!ns)
+		return err_set(e, -EINVAL, WHY_USAGE,
+			"an interval of 0 is not possible: write off for no periodic checkpoints");
+	inv->settings.interval_mode = INTERVAL_FIXED;
+	inv->settings.interval_ns = ns;
+	return 0;
+}
+
+static int set_max_time(struct invocation *inv, const char *value, struct err *e)
+{
+	uint64_t ns = 0;
+	int r = set_duration(value, &ns, "a time limit: write " DURATION_FORMS, e);
+
+	if (r < 0)
+		return r;
+	if (!ns)
+		return err_set(e, -EINVAL, WHY_USAGE,
+			"a time limit of 0 leaves no time to run: leave the option out for no "
+			"limit");
+	inv->settings.max_time_ns = ns;
+	return 0;
+}
+
+static int set_keep(struct invocation *inv, const char *value, struct err *e)
+{
+	uint64_t n = 0;
+	int r = set_number(value, 1, 1000000, &n, e);
+
+	if (r == 0)
+		inv->settings.keep = (unsigned)n;
+	return r;
+}
+
+static int set_compress(struct invocation *inv, const char *value, struct err *e)
+{
+	uint64_t level = 0;
+
+	if (!strcmp(value, "none")) {
+		inv->settings.raw = true;
+		return 0;
+	}
+	if (strncmp(value, "zstd", 4) != 0 || (value[4] && value[4] != ':'))
+		return wrong(e, value, "a compression: write zstd, zstd:N or none");
+	if (value[4] && number_parse(value + 5, 1, ZSTD_LEVEL_MAX, &level) < 0)
+		return wrong(e, value, "a compression: zstd levels go from zstd:1 to zstd:22");
+	inv->settings.raw = false;
+	inv->settings.zstd_level = (int)level;
+	return 0;
+}
+
+static int set_stop_code(struct invocation *inv, const char *value, struct err *e)
+{
+	uint64_t n = 0;
+	int r = set_number(value, 0, 255, &n, e);
+
+	if (r == 0)
+		inv->settings.stop_code = (int)n;
+	return r;
+}
+
+/*
+ * Signals that mean nothing else to cragon: not the ones that end it or that it
+ * hands to the job (HUP, INT, TERM, QUIT, TSTP...), nor those of faults.
+ */
+static int set_signal(struct invocation *inv, const char *value, struct err *e)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} table[] = {{"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"ALRM", SIGALRM}, {"VTALRM", SIGVTALRM},
+		{"PROF", SIGPROF}, {"IO", SIGIO}, {"PWR", SIGPWR}, {"URG", SIGURG},
+		{"XCPU", SIGXCPU}};
+	const char *name = strncmp(value, "SIG", 3) ? value : value + 3;
+	uint64_t number = 0;
+	bool numeric = number_parse(value, 1, (uint64_t)SIGRTMAX, &number) == 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(table); i++)
+		if (numeric ? (int)number == table[i].number : !strcmp(name, table[i].name)) {
+			inv->settings.signal_checkpoint = table[i].number;
+			return 0;
+		}
+	if (numeric && (int)number >= SIGRTMIN) {
+		inv->settings.signal_checkpoint = (int)number;
+		return 0;
+	}
+	return wrong(e, value,
+		"a signal that can be used for this: write USR1, USR2, ALRM, VTALRM, PROF, IO, "
+		"PWR, "
+		"URG, XCPU or the number of a real-time signal");
+}
+
+static int set_resume(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->settings.resume = true;
+	return 0;
+}
+
+static int set_no_namespace(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->settings.namespaces = NAMESPACES_NONE;
+	return 0;
+}
+
+static int set_wait_all(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->settings.wait_all = true;
+	return 0;
+}
+
+static int set_quiet(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->settings.terminal = LOG_ERROR;
+	return 0;
+}
+
+static int set_verbose(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->settings.terminal = inv->settings.terminal < LOG_INFO ? LOG_INFO : LOG_DEBUG;
+	return 0;
+}
+
+static int set_json(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->settings.json = true;
+	return 0;
+}
+
+static int set_stop(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->stop = true;
+	return 0;
+}
+
+static int set_help(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->help = true;
+	return 0;
+}
+
+static int set_man(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->man = true;
+	return 0;
+}
+
+static int set_completion(struct invocation *inv, const char *value, struct err *e)
+{
+	if (strcmp(value, "bash") != 0)
+		return wrong(e, value, "a shell with completions: write bash");
+	inv->completion = value;
+	return 0;
+}
+
+static const struct option_row
+	row_directory = {.letter = 'w',
+		.name = "working-directory",
+		.value = "DIR",
+		.env = true,
+		.help = "job directory: log, job.json and images; created if missing",
+		.fallback = "./cragon_PROGRAM_DATE",
+		.set = set_directory},
+	row_job = {.letter = 'w',
+		.name = "working-directory",
+		.value = "DIR",
+		.env = true,
+		.help = "job directory to resume; left out, the newest under the current one",
+		.set = set_directory},
+	row_interval = {.letter = 'i',
+		.name = "interval",
+		.value = "D|auto|off",
+		.env = true,
+		.help = "time between checkpoints",
+		.fallback = "auto",
+		.set = set_interval},
+	row_max_time = {.letter = 'm',
+		.name = "max-time",
+		.value = "D",
+		.env = true,
+		.help = "time limit of this run, counted from its start; before it is over, a last "
+			"checkpoint is taken and the run stops",
+		.fallback = "none",
+		.set = set_max_time},
+	row_keep = {.letter = 'k',
+		.name = "keep",
+		.value = "N",
+		.env = true,
+		.help = "how many of the newest valid images are kept",
+		.fallback = "2",
+		.set = set_keep},
+	row_compress = {.name = "compress",
+		.value = "zstd[:N]|none",
+		.env = true,
+		.help = "compression of memory pages, N from 1 (fast) to 22 (small); without N "
+			"the level adapts",
+		.fallback = "zstd",
+		.set = set_compress},
+	row_resume = {.name = "resume",
+		.env = true,
+		.help = "if the job directory holds a valid image of the same command, continue "
+			"that one; else start",
+		.set = set_resume},
+	row_stop_code = {.name = "stop-code",
+		.value = "N",
+		.env = true,
+		.help = "exit code when stopped with an image to resume from",
+		.fallback = "75",
+		.set = set_stop_code},
+	row_signal = {.name = "signal-checkpoint",
+		.value = "SIG",
+		.env = true,
+		.help = "signal to cragon that takes a checkpoint",
+		.fallback = "USR1",
+		.set = set_signal},
+	row_no_namespace = {.name = "no-namespace",
+		.env = true,
+		.help = "use no user and PID namespace of the job's own",
+		.set = set_no_namespace},
+	row_wait_all = {.name = "wait-all",
+		.env = true,
+		.help = "wait for all processes that COMMAND leaves behind instead of ending them",
+		.set = set_wait_all},
+	row_quiet = {.letter = 'q',
+		.name = "quiet",
+		.env = true,
+		.help = "print errors only",
+		.set = set_quiet},
+	row_verbose = {.letter = 'v',
+		.name = "verbose",
+		.env = true,
+		.help = "print what cragon does; twice: in every detail",
+		.set = set_verbose},
+	row_all_areas = {.letter = 'v',
+		.name = "verbose",
+		.env = true,
+		.help = "list every memory area, not only sums",
+		.set = set_verbose},
+	row_quiet_verify = {.letter = 'q',
+		.name = "quiet",
+		.env = true,
+		.help = "print only images that are damaged",
+		.set = set_quiet},
+	row_json = {.name = "json",
+		.env = true,
+		.help = "print the answer as JSON",
+		.set = set_json},
+	row_stop = {.name = "stop", .help = "end the job after the checkpoint", .set = set_stop},
+	row_help = {.letter = 'h', .name = "help", .help = "print this help", .set = set_help},
+	row_man = {.name = "man", .set = set_man},
+	row_completion = {.name = "completion", .value = "SHELL", .set = set_completion};
+
+const struct option_row *const run_options[] = {&row_directory, &row_interval, &row_max_time,
+	&row_keep, &row_compress, &row_resume, &row_stop_code, &row_signal, &row_no_namespace,
+	&row_wait_all, &row_json, &row_quiet, &row_verbose, &row_help, NULL};
+const struct option_row *const restart_options[] = {&row_job, &row_interval, &row_max_time,
+	&row_keep, &row_compress, &row_stop_code, &row_signal, &row_no_namespace, &row_wait_all,
+	&row_json, &row_quiet, &row_verbose, &row_help, NULL};
+const struct option_row *const checkpoint_options[] = {
+	&row_stop, &row_quiet, &row_verbose, &row_help, NULL};
+const struct option_row *const check_options[] = {
+	&row_no_namespace, &row_json, &row_verbose, &row_help, NULL};
+const struct option_row *const listing_options[] = {&row_json, &row_help, NULL};
+const struct option_row *const inspect_options[] = {&row_json, &row_all_areas, &row_help, NULL};
+const struct option_row *const verify_options[] = {&row_json, &row_quiet_verify, &row_help, NULL};
+const struct option_row *const help_options[] = {&row_man, &row_completion, &row_help, NULL};
+const struct option_row *const plain_options[] = {&row_help, NULL};
