@@ -6,6 +6,7 @@
  * nobody is left who could create anything, or shows what to seize next.
  */
 #include "tracee/freeze.h"
+#include "tracee/blocked.h"
 #include "sys/procfs.h"
 #include "base/io.h"
 
@@ -207,6 +208,46 @@ static void order_by_parent(struct frozen *f)
 			}
 }
 
+static bool signal_is_coming(struct tracee *t)
+{
+	siginfo_t list[64];
+
+	for (int of_process = 0; of_process < 2; of_process++) {
+		int n = tracee_pending(t, of_process, list, ARRAY_LEN(list));
+
+		for (int i = 0; i < n; i++)
+			if (!(t->mask & (1ull << (list[i].si_signo - 1))))
+				return true;
+	}
+	return false;
+}
+
+/* Takes hold of every stopped thread; calls that the stop cut short will go on
+ * when the thread does, whatever becomes of the freeze. */
+static int prepare_all(struct frozen *f, struct err *e)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = 0; k < f->processes[i].n_threads; k++) {
+			struct frozen_thread *t = &f->processes[i].threads[k];
+			int r;
+
+			if (t->tracee.state != TRACEE_HELD)
+				continue;
+			if (k)
+				t->tracee.gadget = f->processes[i].threads[0].tracee.gadget;
+			r = tracee_prepare(&t->tracee, e);
+			if (r == 0)
+				r = blocked_fix(&t->tracee.regs, t->tracee.pid, t->blocked_ns,
+					signal_is_coming(&t->tracee), false);
+			t->tracee.touched = r == 0; /* registers are put back in any case */
+			if (r < 0 && result == 0)
+				result = r;
+		}
+	return result;
+}
+
 static int try_freeze(struct frozen *f, pid_t reaper, uint64_t deadline_ns, struct err *e)
 {
 	int r;
@@ -218,17 +259,7 @@ static int try_freeze(struct frozen *f, pid_t reaper, uint64_t deadline_ns, stru
 		return r;
 	tidy(f);
 	order_by_parent(f);
-	for (size_t i = 0; i < f->n; i++)
-		for (size_t k = 0; k < f->processes[i].n_threads; k++) {
-			struct tracee *t = &f->processes[i].threads[k].tracee;
-
-			if (k)
-				t->gadget = f->processes[i].threads[0].tracee.gadget;
-			r = tracee_prepare(t, e);
-			if (r < 0)
-				return r;
-		}
-	return 0;
+	return prepare_all(f, e);
 }
 
 int freeze_tree(struct frozen *ret, pid_t reaper, uint64_t patience_ns, struct err *e)
@@ -242,6 +273,11 @@ int freeze_tree(struct frozen *ret, pid_t reaper, uint64_t patience_ns, struct e
 		if (r == 0) {
 			*ret = f;
 			return 0;
+		}
+		if (r == -EAGAIN) {
+			struct err ignored;
+
+			(void)prepare_all(&f, &ignored);
 		}
 		thaw_tree(&f);
 		/* Busy, or something ended under our hands: both pass. */
@@ -265,7 +301,7 @@ void thaw_tree(struct frozen *f)
 	/* Held threads first: one that would not stop may be waiting for them. */
 	for (int late = 0; late < 2; late++)
 		for (size_t i = 0; i < f->n; i++)
-			for (size_t k = 0; k < f->processes[i].n_threads; k++) {
+			for (size_t k = f->processes[i].n_threads; k-- > 0;) {
 				struct tracee *t = &f->processes[i].threads[k].tracee;
 
 				if ((t->state == TRACEE_INTERRUPTED) == late)

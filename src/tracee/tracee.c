@@ -253,7 +253,14 @@ void tracee_release(struct tracee *t)
 		put_regs(t, &t->regs);
 	if (t->masked)
 		request(PTRACE_SETSIGMASK, t->tid, 8, &t->mask);
-	request(PTRACE_DETACH, t->tid, 0, (void *)(uintptr_t)t->deferred);
+	if (request(PTRACE_DETACH, t->tid, 0, (void *)(uintptr_t)t->deferred) == -ESRCH) {
+		/* Killed meanwhile: only its tracer can take the corpse away. */
+		int status;
+
+		while (wait_one(t, 0, &status) > 0)
+			request(PTRACE_CONT, t->tid, 0, NULL);
+		return;
+	}
 	t->state = TRACEE_NONE;
 	t->masked = t->touched = false;
 }
