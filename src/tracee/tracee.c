@@ -277,6 +277,17 @@ void tracee_kill(struct tracee *t)
 	t->state = TRACEE_DEAD;
 }
 
+void tracee_die(struct tracee *t, int sig)
+{
+	const uint64_t none = 0;
+
+	if (t->state != TRACEE_HELD)
+		return;
+	request(PTRACE_SETSIGMASK, t->tid, 8, &none);
+	request(PTRACE_DETACH, t->tid, 0, (void *)(uintptr_t)sig);
+	t->state = TRACEE_DEAD;
+}
+
 int tracee_get_xstate(struct tracee *t, void *data, size_t cap, size_t *ret_len)
 {
 	struct iovec io = {data, cap};

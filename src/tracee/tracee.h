@@ -75,6 +75,8 @@ int tracee_exec(struct tracee *, taddr path, taddr argv, taddr envp);
 void tracee_release(struct tracee *);
 /* Held and killed: SIGKILL and wait. */
 void tracee_kill(struct tracee *);
+/* Lets it go with the signal `sig` as the last thing that happens to it. */
+void tracee_die(struct tracee *, int sig);
 
 int tracee_get_xstate(struct tracee *, void *data, size_t cap, size_t *ret_len);
 int tracee_set_xstate(struct tracee *, const void *data, size_t len);
