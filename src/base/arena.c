@@ -27,8 +27,12 @@ void *arena_alloc(struct arena *a, size_t bytes)
 	struct arena_block *b = a->head;
 	void *p;
 
-	if (want < bytes || a->failed)
+	if (a->failed)
 		return NULL;
+	if (want < bytes || want > PTRDIFF_MAX / 2) {
+		a->failed = true;
+		return NULL;
+	}
 	if (!b || b->cap - b->used < want) {
 		size_t cap = want > 65536 ? want : 65536;
 

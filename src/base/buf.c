@@ -27,7 +27,7 @@ int buf_reserve(struct buf *b, size_t more)
 
 	if (b->bad)
 		return b->bad;
-	if (want < more)
+	if (want < more || want > PTRDIFF_MAX / 2)
 		return b->bad = -ENOMEM;
 	if (want <= b->cap)
 		return 0;
