@@ -38,9 +38,16 @@ static bool same_device(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Which of cragon's own standard streams this is. Several may be one
- * description (a terminal): then the one with the same number, so that a
- * restart with other streams does what the numbers say. */
+static bool is_our_own(const struct fd_probe *p, int fd)
+{
+	return sys_kcmp(getpid(), p->pid, SYS_KCMP_FILE, (unsigned long)fd,
+		       (unsigned long)p->fd) == 0;
+}
+
+/* Which of cragon's own streams this is: 0, 1, 2, or one of a higher number
+ * that the job inherited through cragon. Several may be one description (a
+ * terminal): then the one with the same number, so that a restart with other
+ * streams does what the numbers say. */
 static void find_standard(struct fd_probe *p)
 {
 	p->standard = p->same_stream = -1;
@@ -51,11 +58,11 @@ static void find_standard(struct fd_probe *p)
 			continue;
 		if (p->same_stream < 0 || s == p->fd)
 			p->same_stream = s;
-		if (sys_kcmp(getpid(), p->pid, SYS_KCMP_FILE, (unsigned long)s,
-			    (unsigned long)p->fd) == 0 &&
-			(p->standard != p->fd || p->standard < 0))
+		if (p->standard != p->fd && is_our_own(p, s))
 			p->standard = s;
 	}
+	if (p->standard < 0 && p->fd > 2 && is_our_own(p, p->fd))
+		p->standard = p->fd;
 }
 
 static int parse_fdinfo(struct found *f)

@@ -34,7 +34,7 @@ struct fd_probe {
 	int64_t position;
 	const char *fdinfo; /* whole text */
 	int copy;           /* our duplicate of the descriptor, -1 when not to be had */
-	int standard;       /* 0..2: the very description cragon itself has there; -1 */
+	int standard;       /* number under which cragon itself has this very description; -1 */
 	int same_stream;    /* 0..2: another description of the same terminal or pipe; -1 */
 	bool inside_both;   /* pipe: a description of the other end is in the job too */
 };

@@ -77,16 +77,29 @@ static int open_terminal(struct files_restore *r, const Cragon__Object *object)
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
+/* A descriptor above 2 that came from whoever started cragon: that of the same
+ * number here, if we were given one. */
+static int passed_on(struct files_restore *r, int number)
+{
+	int flags = fcntl(number, F_GETFD);
+
+	if (flags >= 0 && !(flags & FD_CLOEXEC))
+		return fcntl(number, F_DUPFD_CLOEXEC, 3);
+	buf_printf(r->remarks,
+		"descriptor %d came from outside the job and is not here: replaced by /dev/null\n",
+		number);
+	return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
 static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *e)
 {
 	const Cragon__Object *object = r->image->object[index];
 	int standard = object->outside->standard, fd;
 
-	if (standard > 2)
-		return err_set(
-			e, -EINVAL, WHY_BAD_IMAGE, "the image names standard stream %d", standard);
 	if (standard < 0)
 		fd = open_terminal(r, object);
+	else if (standard > 2)
+		fd = passed_on(r, standard);
 	else
 		fd = fcntl(standard, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0 && standard >= 0)
