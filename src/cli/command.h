@@ -29,6 +29,7 @@ struct option_row {
 	/* CRAGON_<NAME> in the environment sets it, too; the command line wins. A
 	 * row without a value is set by 1, yes, true and left alone by 0, no, false. */
 	bool env;
+	unsigned setting; /* SETTING_* to note in settings.given, 0: none */
 	/* Returns 0 or -EINVAL with a message that says what to type instead. */
 	int (*set)(struct invocation *, const char *value, struct err *);
 };
@@ -41,6 +42,8 @@ struct command {
 	const struct option_row *const *options; /* NULL-terminated array of rows */
 	int min_operands, max_operands;          /* max -1: any */
 	bool stop_at_operand; /* the first operand ends the options (run, check) */
+	/* Options left out take the value of the run before (those with `setting`). */
+	bool inherits;
 	int (*exec)(struct invocation *);        /* returns the exit code */
 };
 

@@ -2,6 +2,8 @@
 #include "cli/command.h"
 
 const struct command *const commands[] = {
+	&cmd_inspect,
+	&cmd_verify,
 	&cmd_help,
 	&cmd_version,
 	NULL,

@@ -61,8 +61,16 @@ static bool takes_duration(const struct option_row *row)
 	return row->value && (!strcmp(row->value, "D") || !strncmp(row->value, "D|", 2));
 }
 
-static void help_option(struct buf *b, const struct option_row *row)
+const char *help_default(const struct command *c, const struct option_row *row)
 {
+	if (c->inherits && row->setting)
+		return row->value ? "that of the run before" : NULL;
+	return row->fallback;
+}
+
+static void help_option(struct buf *b, const struct command *c, const struct option_row *row)
+{
+	const char *fallback = help_default(c, row);
 	cleanup_buf struct buf text = {0};
 
 	if (row->letter)
@@ -73,8 +81,8 @@ static void help_option(struct buf *b, const struct option_row *row)
 		buf_printf(b, " %s", row->value);
 	buf_printf(b, "\n%10s", "");
 	buf_str(&text, row->help);
-	if (row->fallback)
-		buf_printf(&text, " (default: %s)", row->fallback);
+	if (fallback)
+		buf_printf(&text, " (default: %s)", fallback);
 	if (buf_error(&text))
 		b->bad = buf_error(&text);
 	else
@@ -96,7 +104,7 @@ void help_command(struct buf *b, const struct command *c)
 	for (const struct option_row *const *row = c->options; *row; row++) {
 		if (!(*row)->help)
 			continue;
-		help_option(b, *row);
+		help_option(b, c, *row);
 		durations = durations || takes_duration(*row);
 	}
 	if (durations)

@@ -14,6 +14,9 @@ void help_command(struct buf *, const struct command *);
 void help_man(struct buf *);
 void help_bash(struct buf *);
 
+/* What holds when the option is left out, NULL: nothing to say. */
+const char *help_default(const struct command *, const struct option_row *);
+
 /* Finds a command by name, or says which one was meant (cli.c). */
 const struct command *command_find(const char *name, struct err *);
 

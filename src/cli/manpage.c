@@ -74,8 +74,10 @@ static void man_text(struct buf *b, const char *text)
 	}
 }
 
-static void man_option(struct buf *b, const struct option_row *row)
+static void man_option(struct buf *b, const struct command *c, const struct option_row *row)
 {
+	const char *fallback = help_default(c, row);
+
 	buf_str(b, ".TP\n");
 	if (row->letter)
 		buf_printf(b, "\\fB\\-%c\\fR, ", row->letter);
@@ -89,9 +91,9 @@ static void man_option(struct buf *b, const struct option_row *row)
 	}
 	buf_str(b, "\n");
 	roff(b, row->help);
-	if (row->fallback) {
+	if (fallback) {
 		buf_str(b, " (default: ");
-		roff(b, row->fallback);
+		roff(b, fallback);
 		buf_str(b, ")");
 	}
 	buf_str(b, "\n");
@@ -108,7 +110,7 @@ static void man_command(struct buf *b, const struct command *c)
 		man_text(b, c->text);
 	for (const struct option_row *const *row = c->options; *row; row++)
 		if ((*row)->help)
-			man_option(b, *row);
+			man_option(b, c, *row);
 }
 
 /* An earlier command may have a row of the same name: its variable is there. */

@@ -61,7 +61,10 @@ static int apply(
 {
 	int r = row->set(inv, value, e);
 
-	return r < 0 ? err_in(e, "option --%s", row->name) : 0;
+	if (r < 0)
+		return err_in(e, "option --%s", row->name);
+	inv->settings.given |= row->setting;
+	return 0;
 }
 
 /* The word behind the current one is the option's value. */
