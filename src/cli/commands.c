@@ -2,6 +2,9 @@
 #include "cli/command.h"
 
 const struct command *const commands[] = {
+	&cmd_run,
+	&cmd_restart,
+	&cmd_checkpoint,
 	&cmd_inspect,
 	&cmd_verify,
 	&cmd_help,

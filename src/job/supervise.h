@@ -1,0 +1,48 @@
+/*
+ * Cragon while the job runs: one event loop for `run` and `restart`. It waits
+ * in poll() for a signal, the next checkpoint's time, COMMAND's end or a
+ * request on the control socket, and for nothing else: no other wake-ups.
+ *
+ * Signals. The job shares cragon's process group and session, so what the
+ * terminal sends (si_code SI_KERNEL) has reached it already; cragon survives
+ * it and waits for the job. What a process sends to cragon (kill) is passed on
+ * to COMMAND. A kill of the whole process group cannot be told from that and
+ * arrives twice.
+ *
+ * Order: supervise() blocks signals, so it comes after engine_spawn() and
+ * engine_restore(), whose children start with cragon's own mask.
+ */
+#ifndef CRAGON_JOB_SUPERVISE_H
+#define CRAGON_JOB_SUPERVISE_H
+
+#include "job/identity.h"
+#include "job/journal.h"
+#include "job/settings.h"
+#include "job/workdir.h"
+
+struct supervised {
+	struct job *job;
+	const struct settings *settings;
+	const struct identity *who;
+	struct workdir *dir;
+	struct journal *journal; /* its last attempt is this one */
+	struct log *log;
+	char *const *command;
+	uint64_t pause_ns, duration_ns; /* of the image resumed from, 0: none */
+};
+
+struct outcome {
+	enum journal_how how;
+	int signal;    /* HOW_SIGNAL */
+	int exit_code; /* what cragon shall return */
+	unsigned checkpoints;
+	uint64_t last_image; /* number, 0: none in this attempt */
+};
+
+/* Returns when the job is over; the journal says how. */
+int supervise(struct supervised *, struct outcome *ret, struct err *);
+
+/* For struct notes: the engine's remarks go to the log; ctx is a struct log. */
+void note_to_log(void *ctx, const char *text);
+
+#endif
