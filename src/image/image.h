@@ -31,7 +31,7 @@
 struct image_writer;
 
 struct image_writer_options {
-	int workers; /* 0: one per online CPU */
+	int workers; /* 0: one per CPU this process may use, negative: none, submit does the work */
 	bool raw;    /* --compress none */
 	int level;   /* zstd level, 0: adapts; frames that do not shrink are stored raw */
 };
@@ -52,8 +52,9 @@ struct image_run {
 int image_writer_open(
 	struct image_writer **ret, int dirfd, const struct image_writer_options *, struct err *);
 
-/* A buffer of IMAGE_FRAME_BYTES to fill; waits until a worker has freed one.
- * NULL after a worker failed: image_writer_finish() tells why. */
+/* A buffer of IMAGE_FRAME_BYTES to fill; waits until a worker has freed one. One
+ * thread fills buffers, and holds one at a time: there may be no second. NULL
+ * after a worker failed: image_writer_finish() tells why. */
 uint8_t *image_writer_buffer(struct image_writer *);
 
 /* Hands the buffer back with what it holds, runs in the order of the bytes.
@@ -127,7 +128,7 @@ void image_close(struct image *); /* NULL is fine */
 const Cragon__Image *image_meta(const struct image *);
 const struct image_info *image_get_info(const struct image *);
 
-/* Bytes of content stored for one space. */
+/* Bytes of content that image_each() gives for one space. */
 uint64_t image_space_bytes(const struct image *, uint32_t space);
 
 /* Calls `each` for every stored run, from `workers` threads at once (0: one
