@@ -231,6 +231,19 @@ static pid_t start_program(const struct reaper_birth *b)
 	return pid;
 }
 
+/* What the job has open is the job's alone: a pipe's end kept here would never
+ * let the other end see the end of file. */
+static void close_all_but(int a, int b)
+{
+	int low = MIN(a, b), high = MAX(a, b);
+
+	if (low > 0)
+		sys_close_range(0, (unsigned)low - 1);
+	if (high > low + 1)
+		sys_close_range((unsigned)low + 1, (unsigned)high - 1);
+	sys_close_range((unsigned)high + 1, ~0u);
+}
+
 /* Orphans are reaped for ever; COMMAND's end is told. */
 static _Noreturn void reap(const struct reaper_birth *b, pid_t root)
 {
@@ -250,6 +263,7 @@ _Noreturn void reaper_main(const struct reaper_birth *b)
 	struct reaper_order order;
 	bool has_time = false;
 	sigset_t died;
+	pid_t root;
 	int r;
 
 	next_order(b); /* ids are mapped now */
@@ -265,5 +279,7 @@ _Noreturn void reaper_main(const struct reaper_birth *b)
 	if (!b->pid_namespace)
 		sigprocmask(SIG_UNBLOCK, &died, NULL);
 	order = next_order(b);
-	reap(b, order.kind == ORDER_START ? start_program(b) : order.root);
+	root = order.kind == ORDER_START ? start_program(b) : order.root;
+	close_all_but(b->control, b->events);
+	reap(b, root);
 }

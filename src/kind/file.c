@@ -105,6 +105,14 @@ static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *
 		fd = reopen_fd(r->shared[object->file->shared - 1], object->flags);
 	else
 		fd = reopen_path(object->path, object->flags);
+	if (fd == -EACCES && object->standard >= 1 && object->standard <= 3) {
+		/* Opened for us by somebody with more rights (sudo, a batch system). */
+		buf_printf(r->remarks, "%s may not be opened: restart's own stream %d is used\n",
+			object->path, object->standard - 1);
+		*ret_fd = fcntl(object->standard - 1, F_DUPFD_CLOEXEC, 3);
+		return *ret_fd < 0 ? err_sys(e, -errno, "standard stream %d", object->standard - 1)
+				   : 0;
+	}
 	if (fd == -ENOENT)
 		return err_set(e, fd, WHY_FILE_CHANGED,
 			"%s has vanished since the checkpoint; put it back, or restart from an "
@@ -124,6 +132,17 @@ static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *
 	return 0;
 }
 
+/* One of restart's own streams took the place of a file that may not be opened,
+ * and leads elsewhere: not ours to cut. */
+static bool stands_in(const Cragon__Object *object, const struct stat *st)
+{
+	struct stat own;
+
+	return object->standard >= 1 && object->standard <= 3 &&
+		fstat(object->standard - 1, &own) == 0 && own.st_dev == st->st_dev &&
+		own.st_ino == st->st_ino && st->st_ino != object->file->identity->inode;
+}
+
 static int commit(struct files_restore *r, size_t index, int fd, struct err *e)
 {
 	const Cragon__Object *object = r->image->object[index];
@@ -135,6 +154,8 @@ static int commit(struct files_restore *r, size_t index, int fd, struct err *e)
 		return 0; /* the description that writes cuts it */
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, -errno, "%s", object->path);
+	if (stands_in(object, &st))
+		return 0;
 	if ((uint64_t)st.st_size <= object->file->identity->size)
 		return 0;
 	if (ftruncate(fd, (off_t)object->file->identity->size) < 0)

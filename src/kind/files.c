@@ -215,6 +215,7 @@ static int describe(struct files_dump *d, struct found *f, struct err *e)
 	object->path = arena_strdup(d->arena, f->probe.link);
 	object->flags = f->probe.flags;
 	object->position = f->probe.position;
+	object->standard = f->probe.standard <= 2 ? f->probe.standard + 1 : 0;
 	r = f->kind->dump(d, &f->probe, object, e);
 	if (r < 0)
 		return err_in(e, "process %d (%s), descriptor %d", f->owner->vpid, f->owner->comm,
