@@ -5,6 +5,8 @@ const struct command *const commands[] = {
 	&cmd_run,
 	&cmd_restart,
 	&cmd_checkpoint,
+	&cmd_list,
+	&cmd_status,
 	&cmd_inspect,
 	&cmd_verify,
 	&cmd_help,

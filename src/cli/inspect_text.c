@@ -13,10 +13,16 @@
 
 #define INDENT_MAX 20u /* levels of the tree that are shown by indentation */
 
+/* A field that checkpoint_info need not have. */
+static const char *known(const char *text)
+{
+	return text && *text ? text : "?";
+}
+
 static void pair(struct table *t, const char *name, const char *value)
 {
 	table_cell(t, name);
-	table_cell(t, value);
+	table_cell(t, known(value));
 }
 
 static void sizes(struct table *t, const struct image_info *info)
@@ -26,7 +32,7 @@ static void sizes(struct table *t, const struct image_info *info)
 	size_format(info->memory_bytes, a);
 	size_format(info->stored_bytes, b);
 	table_cell(t, "size");
-	table_printf(t, "%s of memory and files, %s stored (%s)", a, b, info->compression);
+	table_printf(t, "%s of memory and files, %s stored (%s)", a, b, known(info->compression));
 	duration_format(info->pause_ns, a);
 	duration_format(info->duration_ns, b);
 	table_cell(t, "time");
@@ -50,11 +56,12 @@ static void summary(const struct image_info *info, const char *path, struct buf 
 	pair(&t, "command", command.data ? command.data : "");
 	pair(&t, "directory", info->directory);
 	table_cell(&t, "taken");
-	table_printf(&t, "%s, reason: %s", when, info->reason);
+	table_printf(&t, "%s, reason: %s", when, known(info->reason));
 	table_cell(&t, "by");
-	table_printf(&t, "%s on %s, Linux %s", info->user, info->hostname, info->kernel);
+	table_printf(&t, "%s on %s, Linux %s", known(info->user), known(info->hostname),
+		known(info->kernel));
 	table_cell(&t, "format");
-	table_printf(&t, "%s, written by %s", info->format_version, info->engine);
+	table_printf(&t, "%s, written by %s", known(info->format_version), known(info->engine));
 	sizes(&t, info);
 	pair(&t, "checksum", info->checksum);
 	table_print(&t, 0, out);

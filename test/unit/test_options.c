@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#define WORDS_MAX 16
+#define WORDS_MAX 32
 
 static const struct command run = {.name = "run",
 	.operands = "COMMAND [ARG...]",
