@@ -21,6 +21,7 @@ const struct command cmd_restart = {
 		"to the next older one; a damaged IMAGE_DIR is refused with exit code 65, and "
 		"nothing is touched. A job that still runs is refused.",
 	.options = restart_options,
+	.inherits = true,
 	.max_operands = 1,
 	.exec = restart_exec,
 };

@@ -42,7 +42,7 @@ struct command {
 	const struct option_row *const *options; /* NULL-terminated array of rows */
 	int min_operands, max_operands;          /* max -1: any */
 	bool stop_at_operand; /* the first operand ends the options (run, check) */
-	/* Options left out take the value of the run before (those with `setting`). */
+	/* Options left out take the value of the first run (those with `setting`). */
 	bool inherits;
 	int (*exec)(struct invocation *);        /* returns the exit code */
 };

@@ -64,7 +64,7 @@ static bool takes_duration(const struct option_row *row)
 const char *help_default(const struct command *c, const struct option_row *row)
 {
 	if (c->inherits && row->setting)
-		return row->value ? "that of the run before" : NULL;
+		return row->value ? "that of the first run" : NULL;
 	return row->fallback;
 }
 

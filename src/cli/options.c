@@ -322,6 +322,10 @@ static const struct option_row
 		.env = true,
 		.help = "print only images that are damaged",
 		.set = set_quiet},
+	row_json_run = {.name = "json",
+		.env = true,
+		.help = "print how the run ended as JSON on standard error",
+		.set = set_json},
 	row_json = {.name = "json",
 		.env = true,
 		.help = "print the answer as JSON",
@@ -333,10 +337,10 @@ static const struct option_row
 
 const struct option_row *const run_options[] = {&row_directory, &row_interval, &row_max_time,
 	&row_keep, &row_compress, &row_resume, &row_stop_code, &row_signal, &row_no_namespace,
-	&row_wait_all, &row_json, &row_quiet, &row_verbose, &row_help, NULL};
+	&row_wait_all, &row_json_run, &row_quiet, &row_verbose, &row_help, NULL};
 const struct option_row *const restart_options[] = {&row_job, &row_interval, &row_max_time,
 	&row_keep, &row_compress, &row_stop_code, &row_signal, &row_no_namespace, &row_wait_all,
-	&row_json, &row_quiet, &row_verbose, &row_help, NULL};
+	&row_json_run, &row_quiet, &row_verbose, &row_help, NULL};
 const struct option_row *const checkpoint_options[] = {
 	&row_stop, &row_quiet, &row_verbose, &row_help, NULL};
 const struct option_row *const check_options[] = {
