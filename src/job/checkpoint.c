@@ -74,8 +74,8 @@ static bool info_complete(const struct image_info *i, char *const *command)
 	return true;
 }
 
-static int fill_info(struct image_info *info, const struct publishing *p,
-	const struct engine_dump_result *dump)
+static int fill_info(
+	struct image_info *info, const struct publishing *p, const struct engine_dump_result *dump)
 {
 	const struct checkpoint_request *q = p->request;
 	struct utsname names = {0};

@@ -16,7 +16,7 @@ struct checkpoint_request {
 	const char *directory; /* COMMAND's at its start */
 	const struct identity *who;
 	const struct settings *settings; /* compression */
-	const char *reason;              /* "periodic", "request", "signal", "stop", "time-limit" */
+	const char *reason;		 /* "periodic", "request", "signal", "stop", "time-limit" */
 	enum engine_after after;
 	struct notes notes;
 };

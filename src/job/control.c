@@ -108,8 +108,7 @@ json_t *control_refusal(const struct err *e)
 		text ? text : json_string("(not UTF-8)"));
 }
 
-static json_t *answer_line(
-	const char *line, size_t len, control_answer_fn *answer, void *ctx)
+static json_t *answer_line(const char *line, size_t len, control_answer_fn *answer, void *ctx)
 {
 	json_t *request = json_loadb(line, len, 0, NULL), *reply;
 	struct err e = {0};
@@ -218,7 +217,8 @@ int control_ask(const char *jobdir, const json_t *request, json_t **ret, struct 
 		return err_sys(e, -errno, "cannot ask the cragon that runs this job");
 	r = receive_line(fd, &line);
 	if (r < 0)
-		return err_set(e, r, WHY_NO_JOB, "the cragon that runs this job ended without an answer");
+		return err_set(
+			e, r, WHY_NO_JOB, "the cragon that runs this job ended without an answer");
 	*ret = json_loadb(line.data ? line.data : "", line.len, 0, NULL);
 	if (!json_is_object(*ret)) {
 		json_decref(*ret);

@@ -107,8 +107,8 @@ void identity_self(struct identity *ret)
 		ret->pid_start = stat.start_time;
 }
 
-bool identity_alive(
-	const struct identity *self, const char *host, const char *boot_id, pid_t pid, uint64_t start)
+bool identity_alive(const struct identity *self, const char *host, const char *boot_id, pid_t pid,
+	uint64_t start)
 {
 	struct proc_stat stat;
 

@@ -14,7 +14,7 @@
 struct identity {
 	char user[64]; /* letters, digits, "._-" only: part of a file name */
 	char host[65];
-	char boot_id[40];    /* "" when the kernel does not tell */
+	char boot_id[40];     /* "" when the kernel does not tell */
 	char environment[33]; /* XXH3-128 of the sorted environment, hex */
 	pid_t pid;
 	uint64_t pid_start; /* clock ticks since boot */
@@ -24,7 +24,7 @@ void identity_self(struct identity *ret);
 
 /* Is process `pid`, started at `pid_start` on `host` in boot `boot_id`, alive
  * here? false also when it is elsewhere. */
-bool identity_alive(
-	const struct identity *self, const char *host, const char *boot_id, pid_t pid, uint64_t start);
+bool identity_alive(const struct identity *self, const char *host, const char *boot_id, pid_t pid,
+	uint64_t start);
 
 #endif

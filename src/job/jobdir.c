@@ -55,8 +55,8 @@ static enum job_state state_of(const struct journal_attempt *a)
 		break;
 	}
 	identity_self(&self);
-	return identity_alive(&self, a->host, a->boot_id, a->pid, a->pid_start) ? JOB_RUNNING :
-										  JOB_LOST;
+	return identity_alive(&self, a->host, a->boot_id, a->pid, a->pid_start) ? JOB_RUNNING
+										: JOB_LOST;
 }
 
 static void view_images(struct job_view *v, uint64_t first)
@@ -181,8 +181,8 @@ static int add_here(struct views *all)
 	while (r == 0 && here && (d = readdir(here))) {
 		cleanup_buf struct buf path = {0};
 
-		if (d->d_name[0] == '.' || (d->d_type != DT_DIR && d->d_type != DT_LNK &&
-						   d->d_type != DT_UNKNOWN))
+		if (d->d_name[0] == '.' ||
+			(d->d_type != DT_DIR && d->d_type != DT_LNK && d->d_type != DT_UNKNOWN))
 			continue;
 		buf_printf(&path, "%s/" JOURNAL_NAME, d->d_name);
 		if (buf_error(&path))

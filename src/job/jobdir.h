@@ -11,27 +11,27 @@
 #include <sys/types.h>
 
 enum job_state {
-	JOB_RUNNING,   /* a live cragon supervises it */
-	JOB_STOPPED,   /* ended with a resumable image (stop code) */
-	JOB_DONE,      /* COMMAND exited */
-	JOB_LOST,      /* its cragon is gone without a word: killed, node lost */
+	JOB_RUNNING, /* a live cragon supervises it */
+	JOB_STOPPED, /* ended with a resumable image (stop code) */
+	JOB_DONE,    /* COMMAND exited */
+	JOB_LOST,    /* its cragon is gone without a word: killed, node lost */
 };
 
-struct job_view { /* one job as list and status show it */
-	char *id;        /* short, unique for this user */
+struct job_view {	 /* one job as list and status show it */
+	char *id;	 /* short, unique for this user */
 	char *directory; /* absolute */
-	char **command;  /* NULL-terminated */
+	char **command;	 /* NULL-terminated */
 	enum job_state state;
-	pid_t pid;       /* of its cragon, 0 when none */
+	pid_t pid; /* of its cragon, 0 when none */
 	char *hostname;
 	int attempts;
-	int exit_code;        /* of the last attempt, -1 while running */
-	uint64_t started_ns;  /* real time, first attempt */
-	uint64_t last_image;  /* number, 0: none */
-	uint64_t last_image_ns;      /* real time it was taken */
+	int exit_code;		     /* of the last attempt, -1 while running */
+	uint64_t started_ns;	     /* real time, first attempt */
+	uint64_t last_image;	     /* number, 0: none */
+	uint64_t last_image_ns;	     /* real time it was taken */
 	uint64_t next_checkpoint_ns; /* real time, 0: none planned */
-	uint64_t images;      /* valid ones on disk */
-	uint64_t image_bytes; /* all of them together */
+	uint64_t images;	     /* valid ones on disk */
+	uint64_t image_bytes;	     /* all of them together */
 	uint64_t last_pause_ns, last_duration_ns, last_memory_bytes, last_stored_bytes;
 };
 

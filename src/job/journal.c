@@ -38,8 +38,8 @@ uint64_t parse_time(const char *text)
 	time_t seconds;
 
 	if (!text || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%6d%c%2d:%2d", &tm.tm_year, &tm.tm_mon,
-			     &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &micro, &sign, &hours,
-			     &minutes) != 10)
+			     &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &micro, &sign,
+			     &hours, &minutes) != 10)
 		return 0;
 	tm.tm_year -= 1900;
 	tm.tm_mon--;
@@ -101,10 +101,11 @@ static json_t *json_strings(char *const *list)
 int journal_new(struct journal *ret, const char *id, char *const *command, const char *directory,
 	const char *environment, uint64_t first_image)
 {
-	ret->root = json_pack("{s:i, s:s, s:o, s:o, s:s, s:o, s:I, s:{}, s:[]}", "format", JOURNAL_FORMAT,
-		"id", id, "command", json_strings(command), "directory", json_bytes(directory),
-		"environment_digest", environment, "created", json_time(now_real_ns()), "first_image",
-		(json_int_t)first_image, "settings", "attempts");
+	ret->root = json_pack("{s:i, s:s, s:o, s:o, s:s, s:o, s:I, s:{}, s:[]}", "format",
+		JOURNAL_FORMAT, "id", id, "command", json_strings(command), "directory",
+		json_bytes(directory), "environment_digest", environment, "created",
+		json_time(now_real_ns()), "first_image", (json_int_t)first_image, "settings",
+		"attempts");
 	return ret->root ? 0 : -ENOMEM;
 }
 
@@ -118,9 +119,7 @@ static bool journal_shape(const json_t *root)
 		!json_is_object(json_object_get(root, "settings")) ||
 		!json_is_array(json_object_get(root, "attempts")))
 		return false;
-	json_array_foreach (command, i, word)
-		if (!json_is_string(word))
-			return false;
+	json_array_foreach(command, i, word) if (!json_is_string(word)) return false;
 	return true;
 }
 
@@ -188,7 +187,8 @@ char **journal_command(const struct journal *j)
 
 	if (!list)
 		return NULL;
-	json_array_foreach (command, i, word) {
+	json_array_foreach(command, i, word)
+	{
 		list[i] = strdup(json_string_value(word));
 		if (!list[i]) {
 			strings_free(list);
@@ -225,16 +225,16 @@ void journal_put_settings(struct journal *j, const struct settings *s)
 	else if (s->zstd_level)
 		snprintf(compress, sizeof compress, "zstd:%d", s->zstd_level);
 	json_object_set_new(o, "interval",
-		s->interval_mode == INTERVAL_FIXED ? seconds(s->interval_ns) :
-		s->interval_mode == INTERVAL_OFF   ? json_string("off") :
-						     json_string("auto"));
+		s->interval_mode == INTERVAL_FIXED ? seconds(s->interval_ns)
+		: s->interval_mode == INTERVAL_OFF ? json_string("off")
+						   : json_string("auto"));
 	json_object_set_new(o, "max_time", s->max_time_ns ? seconds(s->max_time_ns) : json_null());
 	json_object_set_new(o, "keep", json_integer(s->keep));
 	json_object_set_new(o, "compress", json_string(compress));
 	json_object_set_new(o, "stop_code", json_integer(s->stop_code));
 	json_object_set_new(o, "signal_checkpoint", json_integer(s->signal_checkpoint));
-	json_object_set_new(o, "namespaces",
-		json_string(s->namespaces == NAMESPACES_NONE ? "none" : "auto"));
+	json_object_set_new(
+		o, "namespaces", json_string(s->namespaces == NAMESPACES_NONE ? "none" : "auto"));
 	json_object_set_new(o, "wait_all", json_boolean(s->wait_all));
 	json_object_set_new(j->root, "settings", o);
 }
@@ -321,16 +321,17 @@ static void close_lost(struct journal *j)
 		json_object_set_new(a, "how", json_string(how_names[HOW_LOST]));
 }
 
-int journal_begin(struct journal *j, const struct identity *who, uint64_t from_image, int checkpoint_signal)
+int journal_begin(
+	struct journal *j, const struct identity *who, uint64_t from_image, int checkpoint_signal)
 {
 	json_t *a;
 
 	close_lost(j);
 	a = json_pack("{s:o, s:n, s:s, s:s, s:i, s:I, s:o, s:i, s:[], s:n}", "started",
-		json_time(now_real_ns()), "ended", "host", who->host, "boot_id", who->boot_id, "pid",
-		(int)who->pid, "pid_start", (json_int_t)who->pid_start, "from_image",
-		from_image ? json_integer((json_int_t)from_image) : json_null(), "checkpoint_signal",
-		checkpoint_signal, "checkpoints", "next_checkpoint");
+		json_time(now_real_ns()), "ended", "host", who->host, "boot_id", who->boot_id,
+		"pid", (int)who->pid, "pid_start", (json_int_t)who->pid_start, "from_image",
+		from_image ? json_integer((json_int_t)from_image) : json_null(),
+		"checkpoint_signal", checkpoint_signal, "checkpoints", "next_checkpoint");
 	if (!a)
 		return -ENOMEM;
 	return json_array_append_new(json_object_get(j->root, "attempts"), a) < 0 ? -ENOMEM : 0;
@@ -338,8 +339,8 @@ int journal_begin(struct journal *j, const struct identity *who, uint64_t from_i
 
 void journal_checkpoint(struct journal *j, uint64_t number)
 {
-	json_array_append_new(json_object_get(last_attempt(j), "checkpoints"),
-		json_integer((json_int_t)number));
+	json_array_append_new(
+		json_object_get(last_attempt(j), "checkpoints"), json_integer((json_int_t)number));
 }
 
 void journal_next(struct journal *j, uint64_t real_ns)
@@ -395,5 +396,6 @@ int journal_last(const struct journal *j, struct journal_attempt *ret)
 
 uint64_t journal_first_start_ns(const struct journal *j)
 {
-	return parse_time(text_of(json_array_get(json_object_get(j->root, "attempts"), 0), "started"));
+	return parse_time(
+		text_of(json_array_get(json_object_get(j->root, "attempts"), 0), "started"));
 }

@@ -57,7 +57,8 @@ void journal_put_settings(struct journal *, const struct settings *);
 /* Takes over what `given` (SETTING_*) does not name. */
 void journal_get_settings(const struct journal *, struct settings *);
 
-int journal_begin(struct journal *, const struct identity *, uint64_t from_image, int checkpoint_signal);
+int journal_begin(
+	struct journal *, const struct identity *, uint64_t from_image, int checkpoint_signal);
 /* Notes about the last attempt. */
 void journal_checkpoint(struct journal *, uint64_t number);
 void journal_next(struct journal *, uint64_t real_ns); /* 0: none planned */

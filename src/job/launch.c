@@ -11,6 +11,7 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,7 +35,10 @@ static void launch_done(struct launch *l)
 	workdir_done(&l->dir);
 }
 
-#define LAUNCH_NONE {.dir = {.fd = -1, .lock_fd = -1}, .log = {.fd = -1}}
+#define LAUNCH_NONE                                                  \
+	{                                                            \
+		.dir = {.fd = -1, .lock_fd = -1}, .log = {.fd = -1 } \
+	}
 
 void launched_done(struct launched *l)
 {
@@ -80,9 +84,9 @@ static int attend(struct launch *l, uint64_t from_image, const struct image_info
 	int r;
 
 	l->command = journal_command(&l->journal);
-	r = l->command ? journal_begin(&l->journal, &l->who, from_image,
-				 l->settings.signal_checkpoint) :
-			 -ENOMEM;
+	r = l->command
+		    ? journal_begin(&l->journal, &l->who, from_image, l->settings.signal_checkpoint)
+		    : -ENOMEM;
 	if (r < 0)
 		return err_sys(e, r, "cannot describe the job");
 	s.command = l->command;
@@ -168,15 +172,14 @@ static int start(struct launch *l, char *const *command, const char *cwd,
 		workdir_discard(&l->dir);
 		return r;
 	}
-	log_info(&l->log, "job %s: %s started as process %d in %s", id, command[0],
-		(int)job_root_pid(l->job), l->dir.path);
+	log_info(&l->log, "job %s: %s started in %s", id, command[0], l->dir.path);
 	return attend(l, 0, NULL, ret, e);
 }
 
 static int resume(struct launch *l, const char *image, struct launched *ret, struct err *e);
 
-int launch_run(const struct settings *settings, char *const *command, struct launched *ret,
-	struct err *e)
+int launch_run(
+	const struct settings *settings, char *const *command, struct launched *ret, struct err *e)
 {
 	cleanup(launch_done) struct launch l = LAUNCH_NONE;
 	cleanup(choice_done) struct choice images = {0};
@@ -187,8 +190,8 @@ int launch_run(const struct settings *settings, char *const *command, struct lau
 	if (!cwd)
 		return err_sys(e, -errno, "cannot tell the current directory");
 	if (settings->resume && !settings->directory)
-		return err_set(e, -EINVAL, WHY_USAGE,
-			"--resume needs to know where to look: add -w DIR");
+		return err_set(
+			e, -EINVAL, WHY_USAGE, "--resume needs to know where to look: add -w DIR");
 	l.settings = *settings;
 	identity_self(&l.who);
 	r = workdir_create(&l.dir, settings->directory, command[0], e);
@@ -272,8 +275,7 @@ static int journal_from_image(struct launch *l, const struct image_info *info)
 	char id[JOB_ID_CHARS + 1];
 
 	registry_new_id(id);
-	return journal_new(
-		&l->journal, id, info->command, info->directory, l->who.environment, 1);
+	return journal_new(&l->journal, id, info->command, info->directory, l->who.environment, 1);
 }
 
 static int find_jobdir(const struct settings *s, const char *image, char **ret, struct err *e)
@@ -293,6 +295,18 @@ static int find_jobdir(const struct settings *s, const char *image, char **ret, 
 	r = job_find(s->directory, &v, e);
 	*ret = r < 0 ? NULL : steal_ptr(&v.directory);
 	return r;
+}
+
+/* `cragon restart DIR` is an easy slip. */
+static int open_given(const char *path, struct image **ret, struct err *e)
+{
+	cleanup_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir >= 0 && faccessat(dir, JOURNAL_NAME, F_OK, 0) == 0)
+		return err_set(e, -EINVAL, WHY_USAGE,
+			"%s is a job directory, not an image: write \"cragon restart -w %s\"", path,
+			path);
+	return image_open(ret, path, e);
 }
 
 static int load_journal(struct launch *l, const struct image_info *info, struct err *e)
@@ -322,7 +336,7 @@ int launch_restart(
 	cleanup(image_close_p) struct image *given = NULL;
 	cleanup_free char *jobdir = NULL;
 	const struct image_info *info = NULL;
-	int r = image ? image_open(&given, image, e) : 0;
+	int r = image ? open_given(image, &given, e) : 0;
 
 	/* A broken image is refused before anything is created or locked. */
 	if (r < 0)
@@ -332,8 +346,8 @@ int launch_restart(
 	identity_self(&l.who);
 	r = find_jobdir(settings, image, &jobdir, e);
 	if (r == 0)
-		r = jobdir ? workdir_open(&l.dir, jobdir, e) :
-			     workdir_create(&l.dir, NULL, info->command[0], e);
+		r = jobdir ? workdir_open(&l.dir, jobdir, e)
+			   : workdir_create(&l.dir, NULL, info->command[0], e);
 	if (r == 0)
 		r = workdir_lock(&l.dir, &l.who, e);
 	if (r == 0)

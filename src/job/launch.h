@@ -19,7 +19,6 @@ void launched_done(struct launched *);
 int launch_run(const struct settings *, char *const *command, struct launched *ret, struct err *);
 
 /* `image` NULL: the newest valid one. On failure nothing was touched. */
-int launch_restart(
-	const struct settings *, const char *image, struct launched *ret, struct err *);
+int launch_restart(const struct settings *, const char *image, struct launched *ret, struct err *);
 
 #endif

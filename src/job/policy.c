@@ -83,7 +83,8 @@ enum policy_step policy_next(const struct policy *p, uint64_t *ret_at_ns)
 	uint64_t periodic = add(from, until_next(p)), last = last_at(p);
 
 	/* One that would end when the last one should begin is not worth its pause. */
-	if (last != POLICY_NEVER && add(periodic, 2 * MIN(p->duration_ns, POLICY_NEVER / 4)) >= last)
+	if (last != POLICY_NEVER &&
+		add(periodic, 2 * MIN(p->duration_ns, POLICY_NEVER / 4)) >= last)
 		periodic = POLICY_NEVER;
 	*ret_at_ns = MIN(periodic, last);
 	if (*ret_at_ns == POLICY_NEVER)

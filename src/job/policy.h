@@ -16,7 +16,7 @@ struct policy {
 	uint64_t max_time_ns; /* 0: none */
 	uint64_t started_ns;  /* when this attempt started */
 	uint64_t last_end_ns; /* when the last try at a checkpoint ended; 0: none in this attempt */
-	uint64_t pause_ns;    /* of the last good checkpoint, an earlier attempt's included; 0: none */
+	uint64_t pause_ns; /* of the last good checkpoint, an earlier attempt's included; 0: none */
 	uint64_t duration_ns; /* likewise */
 	enum why failure;     /* of the last try; WHY_NONE when it was good */
 };

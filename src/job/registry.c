@@ -59,7 +59,8 @@ void registry_new_id(char ret[static JOB_ID_CHARS + 1])
 
 	do {
 		if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-			memcpy(bytes, &(uint64_t){now_real_ns() ^ (uint64_t)getpid()}, sizeof bytes);
+			memcpy(bytes, &(uint64_t){now_real_ns() ^ (uint64_t)getpid()},
+				sizeof bytes);
 		for (size_t i = 0; i < JOB_ID_CHARS; i++)
 			ret[i] = alphabet[bytes[i] % (sizeof alphabet - 1)];
 		ret[JOB_ID_CHARS] = 0;

@@ -26,14 +26,14 @@ enum {
 enum interval_mode { INTERVAL_AUTO, INTERVAL_OFF, INTERVAL_FIXED };
 
 struct settings {
-	unsigned given;        /* SETTING_* */
+	unsigned given;	       /* SETTING_* */
 	const char *directory; /* -w; NULL: default name */
 	enum interval_mode interval_mode;
 	uint64_t interval_ns; /* INTERVAL_FIXED */
 	uint64_t max_time_ns; /* 0: none */
-	unsigned keep;        /* newest valid images kept, at least 1 */
-	bool raw;             /* --compress none */
-	int zstd_level;       /* 0: adapts */
+	unsigned keep;	      /* newest valid images kept, at least 1 */
+	bool raw;	      /* --compress none */
+	int zstd_level;	      /* 0: adapts */
 	bool resume;
 	int stop_code;
 	int signal_checkpoint;

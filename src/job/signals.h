@@ -10,10 +10,10 @@
 
 enum signal_act {
 	SIGNAL_DROP,
-	SIGNAL_FORWARD,    /* to COMMAND */
+	SIGNAL_FORWARD, /* to COMMAND */
 	SIGNAL_CHECKPOINT,
-	SIGNAL_SUSPEND,    /* the job, if it was only sent to us, then ourselves */
-	SIGNAL_CONTINUE,   /* the job */
+	SIGNAL_SUSPEND,	 /* the job, if it was only sent to us, then ourselves */
+	SIGNAL_CONTINUE, /* the job */
 };
 
 enum signal_act signal_act_of(const struct signalfd_siginfo *, int checkpoint_signal);

@@ -127,7 +127,7 @@ static void retain(struct loop *l)
 	if (r < 0)
 		log_warn(l->s->log, "old images stay: %s", e.text);
 	else if (r > 0)
-		log_info(l->s->log, "%d old image%s deleted", r, r == 1 ? "" : "s");
+		log_debug(l->s->log, "%d old image%s deleted", r, r == 1 ? "" : "s");
 }
 
 static void note_checkpoint(struct loop *l, const struct checkpoint_result *c)
@@ -208,10 +208,9 @@ static json_t *answer_status(struct loop *l)
 	cleanup_free pid_t *pids = NULL;
 	int n = job_processes(l->s->job, &pids);
 
-	return json_pack("{s:b, s:s, s:i, s:i, s:i, s:I}", "ok", 1, "id",
-		journal_id(l->s->journal), "pid", (int)l->s->who->pid, "processes", MAX(n, 0),
-		"checkpoints", (int)l->out->checkpoints, "last_image",
-		(json_int_t)l->out->last_image);
+	return json_pack("{s:b, s:s, s:i, s:i, s:i, s:I}", "ok", 1, "id", journal_id(l->s->journal),
+		"pid", (int)l->s->who->pid, "processes", MAX(n, 0), "checkpoints",
+		(int)l->out->checkpoints, "last_image", (json_int_t)l->out->last_image);
 }
 
 static json_t *answer(void *ctx, const json_t *request)
@@ -338,7 +337,8 @@ static void tell_ending(const struct loop *l)
 
 	switch (out->how) {
 	case HOW_STOPPED:
-		log_info(l->s->log, "stopped with image %" PRIu64 "; cragon restart -w %s continues",
+		log_info(l->s->log,
+			"stopped with image %" PRIu64 "; cragon restart -w %s continues",
 			out->last_image, job);
 		break;
 	case HOW_SIGNAL:
@@ -383,8 +383,8 @@ static int open_loop(struct loop *l, struct err *e)
 	if (l->timer < 0)
 		return err_sys(e, -errno, "timerfd");
 	if (control_open(&l->control, l->s->dir->fd, &why) < 0)
-		log_info(l->s->log, "%s: \"cragon checkpoint\" will use signal %d instead", why.text,
-			l->s->settings->signal_checkpoint);
+		log_info(l->s->log, "%s: \"cragon checkpoint\" will use signal %d instead",
+			why.text, l->s->settings->signal_checkpoint);
 	raise_own_limits();
 	return 0;
 }
@@ -419,14 +419,15 @@ int supervise(struct supervised *s, struct outcome *ret, struct err *e)
 		.signals = -1,
 		.timer = -1,
 		.control = {.listener = -1},
-		.policy = {
-			.mode = set->interval_mode,
-			.interval_ns = set->interval_ns,
-			.max_time_ns = set->max_time_ns,
-			.started_ns = now_mono_ns(),
-			.pause_ns = s->pause_ns,
-			.duration_ns = s->duration_ns,
-		},
+		.policy =
+			{
+				.mode = set->interval_mode,
+				.interval_ns = set->interval_ns,
+				.max_time_ns = set->max_time_ns,
+				.started_ns = now_mono_ns(),
+				.pause_ns = s->pause_ns,
+				.duration_ns = s->duration_ns,
+			},
 	};
 	int r;
 
