@@ -1,6 +1,6 @@
 /*
- * The image writer's inside, shared by writer.c (buffers, workers) and
- * finish.c (index, metadata, fsync); and the two helpers for threads that the
+ * The image writer's inside, shared by writer.c (buffers), worker.c (packing,
+ * writing) and finish.c (index, metadata, fsync); and the two helpers for threads that the
  * reader uses as well.
  */
 #ifndef CRAGON_IMAGE_WRITER_H
@@ -60,6 +60,9 @@ struct image_writer {
 void writer_fail(struct image_writer *, const struct err *);
 /* A failed write of one of the image's files, with what to do about it. */
 int writer_write_error(struct err *, int code, const char *name);
+/* Runs one buffer through, or drops it once something has failed. */
+void writer_process(struct image_writer *, struct packer *, struct slot *);
+void *writer_worker_main(void *worker);
 /* Works off the queue and joins the workers. */
 void writer_stop(struct image_writer *);
 
