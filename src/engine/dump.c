@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 
 /* A vfork parent cannot stop before its child has called exec: usually a
- * matter of microseconds. */
+ * matter of microseconds. Threads of a loaded machine may need milliseconds. */
 #define FREEZE_PATIENCE_NS (2 * NS_PER_SEC)
 
 void dump_done(struct dump *d)
@@ -105,6 +105,7 @@ int engine_checkpoint(struct job *job, struct image_writer *writer, enum engine_
 			*e = writer_error;
 		return r;
 	}
+	files_sync(&d.image);
 	r = image_writer_finish(writer, &d.image, &ret->totals, e);
 	if (r == 0 && publish)
 		r = publish(ctx, ret, e);

@@ -393,3 +393,18 @@ int files_open_deleted(const Cragon__Image *image, const struct files_process *p
 		}
 	return -ENOENT;
 }
+
+void files_sync(const Cragon__Image *image)
+{
+	for (size_t i = 0; i < image->n_object; i++) {
+		const Cragon__Object *o = image->object[i];
+		cleanup_fd int fd = -1;
+
+		if (o->detail_case != CRAGON__OBJECT__DETAIL_FILE || o->file->shared ||
+			!o->file->writer)
+			continue;
+		fd = open(o->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (fd >= 0)
+			(void)fdatasync(fd);
+	}
+}

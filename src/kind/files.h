@@ -26,6 +26,10 @@ int files_collect(struct files_dump *, const struct files_process *, size_t n,
 int files_open_deleted(const Cragon__Image *, const struct files_process *, size_t n,
 	size_t shared, struct err *);
 
+/* What the job has written so far reaches the disk, so that an image that
+ * survives a power failure finds the files it expects. Best effort. */
+void files_sync(const Cragon__Image *);
+
 /* Opens everything; on failure files_restore_done() closes what was opened. */
 int files_make(struct files_restore *, const Cragon__Image *, struct buf *remarks, struct err *);
 /* The step that changes files: to be called when nothing else can fail. */

@@ -26,6 +26,11 @@ long arch_blocked_call(const struct user_regs_struct *, long *ret_result);
  * -ERESTARTNOHAND. */
 void arch_restart_call(struct user_regs_struct *, long nr);
 
+/* Leaves a restartable sequence by its abort handler (rseq(2)), as any
+ * preemption may: the kernel would otherwise forget the sequence while the
+ * thread executes calls for us. `rseq` is the registered area, 0: none. */
+int arch_abort_rseq(struct user_regs_struct *, pid_t pid, taddr rseq);
+
 uint64_t arch_get_arg(const struct user_regs_struct *, int index);
 void arch_set_arg(struct user_regs_struct *, int index, uint64_t value);
 taddr arch_stack_pointer(const struct user_regs_struct *);

@@ -92,6 +92,25 @@ void arch_restart_call(struct user_regs_struct *regs, long nr)
 	regs->rax = (uint64_t)-ERESTARTNOHAND;
 }
 
+/* include/uapi/linux/rseq.h: the pointer to the active sequence is at offset 8
+ * of the area. */
+int arch_abort_rseq(struct user_regs_struct *regs, pid_t pid, taddr rseq)
+{
+	struct {
+		uint32_t version, flags;
+		uint64_t start_ip, post_commit_offset, abort_ip;
+	} sequence;
+	uint64_t active = 0;
+	int r = rseq ? tracee_read(pid, rseq + 8, &active, sizeof active) : 0;
+
+	if (r < 0 || !active)
+		return r;
+	r = tracee_read(pid, active, &sequence, sizeof sequence);
+	if (r == 0 && regs->rip - sequence.start_ip < sequence.post_commit_offset)
+		regs->rip = sequence.abort_ip;
+	return r;
+}
+
 static unsigned long long *arg_register(struct user_regs_struct *regs, int index)
 {
 	switch (index) {

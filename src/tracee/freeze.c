@@ -6,6 +6,7 @@
  * nobody is left who could create anything, or shows what to seize next.
  */
 #include "tracee/freeze.h"
+#include "tracee/arch.h"
 #include "tracee/blocked.h"
 #include "sys/procfs.h"
 #include "base/io.h"
@@ -13,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define RETRIES 8
+#define RETRIES 7
 
 static int add_process(struct frozen *f, pid_t pid, pid_t ppid)
 {
@@ -164,7 +165,7 @@ static void remove_thread(struct frozen_process *p, size_t k)
 
 /* Forgets what ended before it could be held, and refreshes parents: an orphan's
  * has changed. Leaves the leader in front. */
-static void tidy(struct frozen *f)
+static void tidy(struct frozen *f, pid_t reaper)
 {
 	size_t kept = 0;
 
@@ -175,7 +176,9 @@ static void tidy(struct frozen *f)
 		for (size_t k = p->n_threads; k-- > 0;)
 			if (p->threads[k].tracee.state == TRACEE_DEAD)
 				remove_thread(p, k);
-		if (proc_stat(p->pid, &stat) < 0 || stat.state == 'X') {
+		/* The reaper is not held: a corpse of its own may vanish at any time. */
+		if (proc_stat(p->pid, &stat) < 0 || stat.state == 'X' ||
+			(p->n_threads == 0 && stat.ppid == reaper)) {
 			free(p->threads);
 			continue;
 		}
@@ -222,6 +225,20 @@ static bool signal_is_coming(struct tracee *t)
 	return false;
 }
 
+/* What a bare stop has disturbed, put right in the registers to be put back. */
+static int mend(struct frozen_thread *t)
+{
+	struct tracee *tracee = &t->tracee;
+	struct tracee_rseq rseq = {0};
+	int r;
+
+	if (tracee_get_rseq(tracee, &rseq) == 0)
+		(void)arch_abort_rseq(&tracee->regs, tracee->pid, rseq.address);
+	r = blocked_fix(&tracee->regs, tracee->pid, t->blocked_ns, signal_is_coming(tracee), false);
+	tracee->touched = true; /* registers are put back in any case */
+	return r;
+}
+
 /* Takes hold of every stopped thread; calls that the stop cut short will go on
  * when the thread does, whatever becomes of the freeze. */
 static int prepare_all(struct frozen *f, struct err *e)
@@ -239,9 +256,7 @@ static int prepare_all(struct frozen *f, struct err *e)
 				t->tracee.gadget = f->processes[i].threads[0].tracee.gadget;
 			r = tracee_prepare(&t->tracee, e);
 			if (r == 0)
-				r = blocked_fix(&t->tracee.regs, t->tracee.pid, t->blocked_ns,
-					signal_is_coming(&t->tracee), false);
-			t->tracee.touched = r == 0; /* registers are put back in any case */
+				r = mend(t);
 			if (r < 0 && result == 0)
 				result = r;
 		}
@@ -257,7 +272,7 @@ static int try_freeze(struct frozen *f, pid_t reaper, uint64_t deadline_ns, stru
 		;
 	if (r < 0)
 		return r;
-	tidy(f);
+	tidy(f, reaper);
 	order_by_parent(f);
 	return prepare_all(f, e);
 }
@@ -269,7 +284,9 @@ int freeze_tree(struct frozen *ret, pid_t reaper, uint64_t patience_ns, struct e
 	for (int attempt = 0; attempt < RETRIES; attempt++) {
 		struct frozen f = {0};
 
-		r = try_freeze(&f, reaper, now_mono_ns() + patience_ns, e);
+		/* Short tries first: a vfork parent gets free only when we let go. */
+		r = try_freeze(&f, reaper,
+			now_mono_ns() + (patience_ns >> (RETRIES - 1 - attempt)), e);
 		if (r == 0) {
 			*ret = f;
 			return 0;

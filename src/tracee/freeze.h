@@ -28,8 +28,8 @@ struct frozen {
 };
 
 /* Freezes all descendants of `reaper` (not itself). On failure everything runs
- * again. WHY_BUSY when a thread does not stop within `patience_ns` (the parent
- * of a vfork that has not called exec yet cannot). */
+ * again. WHY_BUSY when a thread does not stop (the parent of a vfork that has not
+ * called exec yet cannot) in several tries, the longest of `patience_ns`. */
 int freeze_tree(struct frozen *ret, pid_t reaper, uint64_t patience_ns, struct err *);
 
 /* Lets everything run again and frees the structure. */
