@@ -73,11 +73,17 @@ const char *inspect_access(const Cragon__Object *o)
 	}
 }
 
-static const char *standard_name(int number)
+static void outside_detail(const Cragon__Outside *o, struct buf *out)
 {
 	static const char *const names[] = {"standard input", "standard output", "standard error"};
 
-	return number >= 0 && number < 3 ? names[number] : "a stream from outside";
+	buf_str(out, o->what);
+	if (o->standard < 0)
+		return;
+	if ((size_t)o->standard < ARRAY_LEN(names))
+		buf_printf(out, ", becomes %s of the restart", names[o->standard]);
+	else
+		buf_printf(out, ", becomes descriptor %d of the restart", o->standard);
 }
 
 void inspect_detail(const Cragon__Object *o, struct buf *out)
@@ -100,8 +106,7 @@ void inspect_detail(const Cragon__Object *o, struct buf *out)
 		buf_printf(out, "watches %zu", o->epoll->n_watch);
 		break;
 	case CRAGON__OBJECT__DETAIL_OUTSIDE:
-		buf_str(out, o->outside->what);
-		buf_printf(out, ", becomes %s of the restart", standard_name(o->outside->standard));
+		outside_detail(o->outside, out);
 		break;
 	case CRAGON__OBJECT__DETAIL_DEVICE:
 		buf_printf(out, "device %u:%u", o->device->major, o->device->minor);
