@@ -10,9 +10,9 @@
 #include "job/jobdir.h"
 #include "job/journal.h"
 #include "job/workdir.h"
+#include "store/store.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 
@@ -106,16 +106,35 @@ static int by_signal(const struct job_view *job, struct job_view *ret_after, str
 		job->directory);
 }
 
-static int print_after_signal(const struct job_view *job)
+static int newest_path(const char *directory, char **ret, struct err *e)
+{
+	struct store_entry *images = NULL;
+	size_t n = 0;
+	int r = store_list(directory, &images, &n, NULL, e);
+
+	if (r < 0)
+		return r;
+	*ret = n ? strdup(images[0].path) : NULL;
+	store_entries_free(images, n);
+	return *ret ? 0 : err_set(e, -ENOENT, WHY_NO_IMAGE, "the new image is gone again");
+}
+
+static int without_socket(const struct job_view *job, bool stop)
 {
 	cleanup(job_view_done) struct job_view after = {0};
-	cleanup_buf struct buf out = {0};
+	cleanup_free char *path = NULL;
 	struct err e = {0};
 
-	if (by_signal(job, &after, &e) < 0)
+	if (stop) {
+		err_set(&e, -ENOTCONN, WHY_NO_JOB,
+			"this job has no control socket, which --stop needs: take an image without "
+			"--stop, then end the job with \"kill %d\"",
+			(int)job->pid);
 		return cli_fail(&e);
-	buf_printf(&out, "%s: image %" PRIu64 "\n", after.directory, after.last_image);
-	return cli_print(&out);
+	}
+	if (by_signal(job, &after, &e) < 0 || newest_path(after.directory, &path, &e) < 0)
+		return cli_fail(&e);
+	return print_path(path);
 }
 
 static int checkpoint_exec(struct invocation *inv)
@@ -136,8 +155,8 @@ static int checkpoint_exec(struct invocation *inv)
 	r = ask(&job, inv->stop, &path, &e);
 	if (r == 0)
 		return print_path(path);
-	if ((r == -ENOENT || r == -ECONNREFUSED) && !inv->stop)
-		return print_after_signal(&job);
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		return without_socket(&job, inv->stop);
 	return cli_fail(&e);
 }
 

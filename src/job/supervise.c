@@ -29,6 +29,7 @@ struct loop {
 	enum policy_step next;
 	char failure[sizeof((struct err *)0)->text]; /* the last one, told already */
 	unsigned repeated;
+	bool told_unsupported;
 	bool journal_broken;
 	bool command_ended; /* --wait-all: others still run */
 	bool over;
@@ -102,7 +103,10 @@ static void tell_failure(struct loop *l, const struct err *e)
 			l->repeated);
 	l->repeated = 0;
 	snprintf(l->failure, sizeof l->failure, "%s", e->text);
-	log_warn(l->s->log, "no checkpoint, the job runs on: %s", e->text);
+	/* The obstacle may name another process each time; the terminal hears of it once. */
+	log_line(l->s->log, e->why == WHY_UNSUPPORTED && l->told_unsupported ? LOG_INFO : LOG_WARN,
+		"no checkpoint, the job runs on: %s", e->text);
+	l->told_unsupported |= e->why == WHY_UNSUPPORTED;
 }
 
 static void tell_success(struct loop *l, const char *reason, const struct checkpoint_result *c)
