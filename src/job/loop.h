@@ -1,0 +1,44 @@
+/*
+ * The state of the event loop, shared by supervise.c (waiting, signals, the
+ * end) and rounds.c (checkpoints and requests). Nobody else includes it.
+ */
+#ifndef CRAGON_JOB_LOOP_H
+#define CRAGON_JOB_LOOP_H
+
+#include "job/control.h"
+#include "job/policy.h"
+#include "job/supervise.h"
+
+/* How often the processes that --wait-all waits for are counted. */
+#define WAIT_ALL_STEP_NS NS_PER_SEC
+
+struct loop {
+	struct supervised *s;
+	struct outcome *out;
+	struct policy policy;
+	struct control control;
+	int signals, timer;
+	uint64_t next_ns; /* what the timer stands at */
+	enum policy_step next;
+	char failure[sizeof((struct err *)0)->text]; /* the last one, told already */
+	unsigned repeated;
+	bool told_unsupported;
+	bool journal_broken;
+	bool command_ended; /* --wait-all: others still run */
+	bool over;
+};
+
+/* Publishes job.json; a failure is told once. */
+void loop_save_journal(struct loop *);
+
+/* Sets the timer; loop_plan() also writes the time into job.json. */
+void loop_arm(struct loop *);
+void loop_plan(struct loop *);
+
+/* One checkpoint; what comes of it is in the log. */
+void loop_checkpoint(struct loop *, const char *reason, enum engine_after);
+
+/* Answers a request on the control socket; ctx is the loop. */
+control_answer_fn loop_answer;
+
+#endif
