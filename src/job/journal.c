@@ -349,6 +349,27 @@ void journal_next(struct journal *j, uint64_t real_ns)
 		last_attempt(j), "next_checkpoint", real_ns ? json_time(real_ns) : json_null());
 }
 
+void journal_command_ended(struct journal *j, int exit_code, int signal)
+{
+	json_object_set_new(last_attempt(j), "command_ended",
+		json_pack("{s:i, s:i}", "exit_code", exit_code, "signal", signal));
+}
+
+int journal_command_end(const struct journal *j, int *ret_exit_code, int *ret_signal)
+{
+	const json_t *all = json_object_get(j->root, "attempts"), *end;
+
+	for (size_t i = json_array_size(all); i > 0; i--) {
+		end = json_object_get(json_array_get(all, i - 1), "command_ended");
+		if (!json_is_object(end))
+			continue;
+		*ret_exit_code = (int)number_of(end, "exit_code", 0);
+		*ret_signal = (int)number_of(end, "signal", 0);
+		return 0;
+	}
+	return -ENOENT;
+}
+
 void journal_end(struct journal *j, enum journal_how how, int exit_code, int signal)
 {
 	json_t *a = last_attempt(j);

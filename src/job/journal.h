@@ -62,6 +62,10 @@ int journal_begin(
 /* Notes about the last attempt. */
 void journal_checkpoint(struct journal *, uint64_t number);
 void journal_next(struct journal *, uint64_t real_ns); /* 0: none planned */
+/* COMMAND has ended and --wait-all goes on with what it left; read back after a
+ * resume: 0, or -ENOENT when no attempt saw the end. */
+void journal_command_ended(struct journal *, int exit_code, int signal);
+int journal_command_end(const struct journal *, int *ret_exit_code, int *ret_signal);
 void journal_end(struct journal *, enum journal_how, int exit_code, int signal);
 
 int journal_attempts(const struct journal *);

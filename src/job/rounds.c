@@ -59,6 +59,10 @@ void loop_plan(struct loop *l)
 /* The same failure every minute for a week is one line and a count. */
 static void tell_failure(struct loop *l, const struct err *e)
 {
+	if (e->why == WHY_TRACEE_DIED) {
+		log_info(l->s->log, "no checkpoint: %s", e->text);
+		return;
+	}
 	if (!strcmp(l->failure, e->text)) {
 		l->repeated++;
 		return;

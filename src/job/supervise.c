@@ -105,10 +105,31 @@ static void look_at_job(struct loop *l)
 	if (l->s->settings->wait_all && others_run(l)) {
 		log_info(l->s->log, "the command has ended; waiting for what it left running");
 		l->command_ended = true;
+		journal_command_ended(l->s->journal, l->out->exit_code, l->out->signal);
+		loop_save_journal(l);
 		loop_arm(l);
 		return;
 	}
 	l->over = true;
+}
+
+/* A resume from an image that was taken after COMMAND's end: nobody will report
+ * that end again, so the journal has to. */
+static void look_at_resumed(struct loop *l)
+{
+	struct outcome *out = l->out;
+	int status;
+
+	if (job_root_pid(l->s->job) > 0 || job_poll(l->s->job, &status) != 0)
+		return;
+	l->command_ended = true;
+	if (journal_command_end(l->s->journal, &out->exit_code, &out->signal) == 0) {
+		out->how = out->signal ? HOW_SIGNAL : HOW_EXIT;
+		return;
+	}
+	log_warn(l->s->log, "the command had ended before this image; nobody noted its exit code");
+	out->how = HOW_LOST;
+	out->exit_code = 125;
 }
 
 static void on_timer(struct loop *l)
@@ -236,6 +257,7 @@ int supervise(struct supervised *s, struct outcome *ret, struct err *e)
 	r = open_loop(&l, e);
 	if (r < 0)
 		return r;
+	look_at_resumed(&l);
 	loop_plan(&l);
 	while (!l.over)
 		wait_once(&l);

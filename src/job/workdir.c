@@ -69,10 +69,9 @@ static int create_default(struct workdir *ret, const char *program, struct err *
 		default_name(program, name);
 		r = mkdir(name, 0700) < 0 ? -errno : 0;
 	}
-	if (r < 0) {
-		err_sys(e, r, "cannot create the job directory %s", name);
-		return err_in(e, "choose a place that can be written with -w DIR");
-	}
+	if (r < 0)
+		return err_sys(e, r,
+			"cannot create the job directory %s (-w DIR chooses another place)", name);
 	r = workdir_open(ret, name, e);
 	if (r < 0)
 		return r;

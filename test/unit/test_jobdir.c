@@ -149,6 +149,7 @@ static void test_journal_round_trip(void **state)
 	struct journal_attempt last;
 	struct identity self;
 	struct err e = {0};
+	int code = -1, sig = -1;
 	char **words;
 
 	enter(tmp);
@@ -183,9 +184,14 @@ static void test_journal_round_trip(void **state)
 	assert_int_equal(last.how, HOW_RUNNING);
 	assert_int_equal(last.pid, getpid());
 	assert_true(last.next_checkpoint_ns == 1700000000ull * NS_PER_SEC);
+	assert_int_equal(journal_command_end(&back, &code, &sig), -ENOENT);
+	journal_command_ended(&back, 4, 0);
 	/* The next attempt notes that nobody ended this one. */
 	assert_int_equal(journal_begin(&back, &self, 4, SIGUSR1), 0);
 	assert_int_equal(journal_attempts(&back), 2);
+	assert_int_equal(journal_command_end(&back, &code, &sig), 0);
+	assert_int_equal(code, 4);
+	assert_int_equal(sig, 0);
 	journal_end(&back, HOW_SIGNAL, 139, SIGSEGV);
 	assert_int_equal(journal_last(&back, &last), 0);
 	assert_int_equal(last.how, HOW_SIGNAL);
