@@ -118,17 +118,19 @@ static int list_tree(struct frozen *f, pid_t pid)
 	return fresh;
 }
 
-/* 1: all held, 0: one would not stop in time. */
+/* 1: all held, 0: one would not stop in time (the others are held then). */
 static int await_all(struct frozen *f, uint64_t deadline_ns)
 {
+	int all = 1;
+
 	for (size_t i = 0; i < f->n; i++)
 		for (size_t k = 0; k < f->processes[i].n_threads; k++) {
 			struct tracee *t = &f->processes[i].threads[k].tracee;
 
 			if (t->state == TRACEE_INTERRUPTED && tracee_await_stop(t, deadline_ns) == 0)
-				return 0;
+				all = 0;
 		}
-	return 1;
+	return all;
 }
 
 static int one_round(struct frozen *f, pid_t reaper, uint64_t deadline_ns, struct err *e)
@@ -313,17 +315,31 @@ static void free_frozen(struct frozen *f)
 	*f = (struct frozen){0};
 }
 
+/* Releases what has stopped; the number of threads that are still on their way. */
+static size_t release_stopped(struct frozen *f)
+{
+	size_t late = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = f->processes[i].n_threads; k-- > 0;) {
+			struct tracee *t = &f->processes[i].threads[k].tracee;
+
+			if (t->state == TRACEE_INTERRUPTED)
+				(void)tracee_await_stop(t, 0);
+			if (t->state == TRACEE_INTERRUPTED)
+				late++;
+			else
+				tracee_release(t);
+		}
+	return late;
+}
+
 void thaw_tree(struct frozen *f)
 {
-	/* Held threads first: one that would not stop may be waiting for them. */
-	for (int late = 0; late < 2; late++)
-		for (size_t i = 0; i < f->n; i++)
-			for (size_t k = f->processes[i].n_threads; k-- > 0;) {
-				struct tracee *t = &f->processes[i].threads[k].tracee;
-
-				if ((t->state == TRACEE_INTERRUPTED) == late)
-					tracee_release(t);
-			}
+	/* A running thread cannot be let go; one may be waiting for another that we
+	 * hold (vfork), so whoever has stopped goes first. */
+	while (release_stopped(f))
+		sleep_ns(NS_PER_MSEC / 10);
 	free_frozen(f);
 }
 
