@@ -12,9 +12,9 @@
 #define LOCK_NAME ".lock"
 #define PROGRAM_MAX 100
 
-/* After a kill -9 of cragon its reaper, which shares the lock, needs a moment
- * to go as well. */
-#define LOCK_PATIENCE_NS (3 * NS_PER_SEC)
+/* After a kill -9 of cragon it and its reaper, which shares the lock, need a
+ * moment to go. */
+#define LOCK_PATIENCE_NS (1 * NS_PER_SEC)
 #define LOCK_STEP_NS (20 * NS_PER_MSEC)
 
 void workdir_done(struct workdir *d)
@@ -136,6 +136,12 @@ static void sign(int fd, const struct identity *self)
 		(void)io_pwrite(fd, line, (size_t)n, 0);
 }
 
+static bool is_run_by_another(const struct journal_attempt *a, const struct identity *self)
+{
+	return a->how == HOW_RUNNING && a->pid != self->pid &&
+	       identity_alive(self, a->host, a->boot_id, a->pid, a->pid_start);
+}
+
 int workdir_lock(struct workdir *d, const struct identity *self, struct err *e)
 {
 	cleanup(journal_done) struct journal j = {0};
@@ -146,9 +152,11 @@ int workdir_lock(struct workdir *d, const struct identity *self, struct err *e)
 
 	if (journal_load(&j, d->fd, &ignored) == 0 && journal_last(&j, &last) == 0)
 		known = &last;
-	if (known && known->how == HOW_RUNNING && known->pid != self->pid &&
-		identity_alive(self, last.host, last.boot_id, last.pid, last.pid_start))
-		return refuse(d, known, e);
+	while (known && is_run_by_another(known, self))
+		if (now_mono_ns() < until)
+			sleep_ns(LOCK_STEP_NS);
+		else
+			return refuse(d, known, e);
 	d->lock_fd = openat(d->fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (d->lock_fd < 0)
 		return err_sys(e, -errno, "cannot write into the job directory %s", d->path);
