@@ -78,6 +78,7 @@ static int attend(struct launch *l, uint64_t from_image, const struct image_info
 		.dir = &l->dir,
 		.journal = &l->journal,
 		.log = &l->log,
+		.resumed = info != NULL,
 		.pause_ns = info ? info->pause_ns : 0,
 		.duration_ns = info ? info->duration_ns : 0,
 	};

@@ -118,9 +118,8 @@ static void look_at_job(struct loop *l)
 static void look_at_resumed(struct loop *l)
 {
 	struct outcome *out = l->out;
-	int status;
 
-	if (job_root_pid(l->s->job) > 0 || job_poll(l->s->job, &status) != 0)
+	if (!l->s->resumed || job_root_pid(l->s->job) > 0)
 		return;
 	l->command_ended = true;
 	if (journal_command_end(l->s->journal, &out->exit_code, &out->signal) == 0) {

@@ -28,7 +28,8 @@ struct supervised {
 	struct journal *journal; /* its last attempt is this one */
 	struct log *log;
 	char *const *command;
-	uint64_t pause_ns, duration_ns; /* of the image resumed from, 0: none */
+	bool resumed;
+	uint64_t pause_ns, duration_ns; /* of the image resumed from */
 };
 
 struct outcome {
