@@ -117,7 +117,7 @@ int reaper_start(struct reaper *ret, const struct reaper_options *o, struct err 
 	int r = -EPERM, first;
 
 	*ret = (struct reaper){.control = -1, .events = -1};
-	if (o->namespaces == NAMESPACES_AUTO) {
+	if (o->namespaces == NAMESPACES_AUTO && !sys_without("pidns")) {
 		if (geteuid() == 0)
 			r = try_start(ret, o, spaces);
 		if (r < 0)

@@ -1,6 +1,7 @@
 /* A restore, step by step: see restore.h and engine_restore(). */
 #include "engine/restore.h"
 #include "base/io.h"
+#include "sys/calls.h"
 #include "sys/procfs.h"
 
 #include <errno.h>
@@ -187,6 +188,7 @@ int engine_restore(struct job **ret, struct image *image, const struct engine_re
 		.meta = image_meta(image),
 		.notes = options->notes,
 		.reaper = {.control = -1, .events = -1},
+		.new_vdso = sys_without("vdso"),
 	};
 	int n = restore_check(&r, e);
 

@@ -66,6 +66,12 @@ int restore_process_state(struct restore *, struct restored *, struct err *);
 int restore_threads(struct restore *, struct restored *, struct err *);
 int restore_signals(struct restore *, struct restored *, struct err *);
 
+/* clone in the tracee `by`, whose scratch area is at `scratch`: the new task gets
+ * the id `wanted` where ids can be chosen (clone3, kernel >= 5.5; before that by
+ * way of ns_last_pid). The child is adopted and prepared. 0 or -errno. */
+int restore_clone(struct restore *, struct tracee *by, taddr scratch, uint64_t flags,
+	int exit_signal, pid_t wanted, struct tracee *child, struct err *);
+
 /* Writes to the process's scratch area at `offset`; its address. 0 or -errno. */
 int scratch_put(struct restored *, uint64_t offset, const void *data, size_t len);
 

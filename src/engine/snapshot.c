@@ -324,7 +324,8 @@ static int take_shared(struct snapshot *s, struct dump *d, struct err *e)
 
 int snapshot_take(struct dump *d, struct image_writer *writer, struct err *e)
 {
-	struct snapshot s = {.writer = writer, .mem = -1, .pagemap = -1};
+	struct snapshot s = {
+		.writer = writer, .mem = -1, .pagemap = -1, .no_scan = sys_without("pagemap_scan")};
 	int r = take_shared(&s, d, e);
 
 	for (size_t i = 0; r == 0 && i < d->frozen.n; i++) {

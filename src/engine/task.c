@@ -90,13 +90,30 @@ static int restore_directories(struct restored *p, struct err *e)
 	return 0;
 }
 
+/* close_range(2), or one by one before Linux 5.9. */
+static long close_all(struct tracee *t, uint64_t first, uint64_t last)
+{
+	cleanup_free int *fds = NULL;
+	long r = sys_without("close_range") ? -ENOSYS
+					    : tracee_call(t, SYS_close_range, first, last, 0);
+	int n;
+
+	if (r != -ENOSYS)
+		return r;
+	n = proc_fds(t->pid, &fds);
+	for (int i = 0; i < n; i++)
+		if ((uint64_t)fds[i] >= first && (uint64_t)fds[i] <= last)
+			(void)tracee_call(t, SYS_close, (uint64_t)fds[i]);
+	return MIN(n, 0);
+}
+
 /* Exact numbers, sharing as it was: every description is inherited at fd_base
  * and up. */
 static int restore_descriptors(struct restore *r, struct restored *p, struct err *e)
 {
 	struct tracee *t = &p->threads[0];
 	uint64_t base = (uint64_t)r->fd_base;
-	long n = tracee_call(t, SYS_close_range, 0, base - 1, 0);
+	long n = close_all(t, 0, base - 1);
 
 	for (size_t i = 0; n >= 0 && i < p->process->n_fd; i++) {
 		const Cragon__Descriptor *fd = p->process->fd[i];
@@ -105,7 +122,7 @@ static int restore_descriptors(struct restore *r, struct restored *p, struct err
 			fd->cloexec ? O_CLOEXEC : 0);
 	}
 	if (n >= 0)
-		n = tracee_call(t, SYS_close_range, base, ~0u, 0);
+		n = close_all(t, base, ~0u);
 	return must(p, e, n, "descriptors");
 }
 
@@ -240,7 +257,8 @@ static int restore_timers(struct restore *r, struct restored *p, struct err *e)
 
 	if (!p->process->n_timer)
 		return 0;
-	choose = tracee_call(t, SYS_prctl, SYS_PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0, 0) == 0;
+	choose = !sys_without("timer_ids") &&
+		tracee_call(t, SYS_prctl, SYS_PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0, 0) == 0;
 	for (size_t i = 0; i < p->process->n_timer; i++) {
 		const Cragon__PosixTimer *timer = p->process->timer[i];
 		struct itimerspec set = {
@@ -339,32 +357,12 @@ static int make_thread(struct restore *r, struct restored *p, size_t i, struct e
 {
 	const uint64_t flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
 		CLONE_SYSVSEM;
-	struct tracee *leader = &p->threads[0], *t = &p->threads[i];
-	struct {
-		struct clone_args args;
-		pid_t wanted;
-	} block = {.args.flags = flags, .wanted = p->process->thread[i]->tid};
-	long n;
+	int n = restore_clone(r, &p->threads[0], p->scratch, flags, 0, p->process->thread[i]->tid,
+		&p->threads[i], e);
 
-	if (r->choose_ids) {
-		block.args.set_tid = p->scratch + SCRATCH_CLONE + sizeof block.args;
-		block.args.set_tid_size = 1;
-		n = scratch_put(p, SCRATCH_CLONE, &block, sizeof block);
-		if (n == 0)
-			n = tracee_call(leader, SYS_clone3, p->scratch + SCRATCH_CLONE,
-				sizeof block.args);
-	} else {
-		n = tracee_call(leader, SYS_clone, flags);
-	}
-	if (n < 0)
-		return err_sys(e, (int)n, "process %d: cannot make thread %d again",
-			p->process->pid, block.wanted);
-	n = tracee_adopt(t, leader->pid, leader->born);
-	if (n < 0)
-		return err_sys(e, (int)n, "process %d: thread ended at birth", p->process->pid);
-	p->n_threads = i + 1;
-	t->gadget = leader->gadget;
-	return tracee_prepare(t, e);
+	if (p->threads[i].state != TRACEE_NONE)
+		p->n_threads = i + 1;
+	return n < 0 ? err_in(e, "process %d", p->process->pid) : 0;
 }
 
 /* The C library remembers its thread's id where clear_child_tid points. */

@@ -42,35 +42,80 @@ pid_t restore_id(const struct restore *r, pid_t pid)
 	return 0;
 }
 
-/* One clone made by `by`, whose scratch area holds the arguments. */
-static int make_child(struct restore *r, struct tracee *by, taddr scratch, pid_t wanted,
-	int exit_signal, struct tracee *child, struct err *e)
+/* Kernels before 5.5: the namespace hands out the number after this one. */
+static int aim_at_id(struct tracee *by, taddr scratch, pid_t wanted)
+{
+	static const char path[] = "/proc/sys/kernel/ns_last_pid";
+	char text[16];
+	long fd, n;
+
+	n = tracee_write(by->pid, scratch + SCRATCH_CLONE, path, sizeof path);
+	if (n < 0)
+		return (int)n;
+	/* AT_FDCWD, O_WRONLY */
+	fd = tracee_call(by, SYS_openat, (uint64_t)-100, scratch + SCRATCH_CLONE, 1, 0);
+	if (fd < 0)
+		return (int)fd;
+	snprintf(text, sizeof text, "%d", wanted - 1);
+	n = tracee_write(by->pid, scratch + SCRATCH_CLONE, text, sizeof text);
+	if (n == 0)
+		n = tracee_call(by, SYS_write, (uint64_t)fd, scratch + SCRATCH_CLONE, strlen(text));
+	(void)tracee_call(by, SYS_close, (uint64_t)fd);
+	return n < 0 ? (int)n : 0;
+}
+
+static long clone_with_id(struct tracee *by, taddr scratch, uint64_t flags, int exit_signal,
+	pid_t wanted)
 {
 	struct {
 		struct clone_args args;
 		pid_t wanted;
-	} block = {.wanted = wanted};
-	long n;
+	} block = {
+		.args.flags = flags,
+		.args.exit_signal = (uint64_t)exit_signal,
+		.args.set_tid = scratch + SCRATCH_CLONE + sizeof block.args,
+		.args.set_tid_size = 1,
+		.wanted = wanted,
+	};
+	long n = -ENOSYS;
+
+	if (!sys_without("set_tid")) {
+		n = tracee_write(by->pid, scratch + SCRATCH_CLONE, &block, sizeof block);
+		if (n == 0)
+			n = tracee_call(by, SYS_clone3, scratch + SCRATCH_CLONE, sizeof block.args);
+	}
+	if (n != -ENOSYS && n != -E2BIG)
+		return n;
+	n = aim_at_id(by, scratch, wanted);
+	return n < 0 ? n : tracee_call(by, SYS_clone, flags | (uint64_t)exit_signal);
+}
+
+int restore_clone(struct restore *r, struct tracee *by, taddr scratch, uint64_t flags,
+	int exit_signal, pid_t wanted, struct tracee *child, struct err *e)
+{
+	const char *what = flags & CLONE_THREAD ? "thread" : "process";
+	bool choose = r->choose_ids && wanted;
+	long n = choose ? clone_with_id(by, scratch, flags, exit_signal, wanted)
+			: tracee_call(by, SYS_clone, flags | (uint64_t)exit_signal);
 	int k;
 
-	if (r->choose_ids && wanted) {
-		block.args.exit_signal = (uint64_t)exit_signal;
-		block.args.set_tid = scratch + SCRATCH_CLONE + sizeof block.args;
-		block.args.set_tid_size = 1;
-		k = tracee_write(by->pid, scratch + SCRATCH_CLONE, &block, sizeof block);
-		if (k < 0)
-			return err_sys(e, k, "cannot prepare process %d", wanted);
-		n = tracee_call(by, SYS_clone3, scratch + SCRATCH_CLONE, sizeof block.args);
-	} else {
-		n = tracee_call(by, SYS_clone, (uint64_t)exit_signal);
-	}
 	if (n < 0)
-		return err_sys(e, (int)n, "cannot make process %d again", wanted);
-	k = tracee_adopt(child, by->born, by->born);
+		return err_sys(e, (int)n, "cannot make %s %d again", what, wanted);
+	if (choose && n != wanted)
+		return err_set(e, -EEXIST, WHY_SYSTEM, "%s %d cannot have its number again: got %ld",
+			what, wanted, n);
+	k = tracee_adopt(child, flags & CLONE_THREAD ? by->pid : by->born, by->born);
 	if (k < 0)
-		return err_sys(e, k, "process %d ended at birth", wanted);
+		return err_sys(e, k, "%s %d ended at birth", what, wanted);
 	child->gadget = by->gadget;
 	return tracee_prepare(child, e);
+}
+
+/* One process made by `by`, whose scratch area holds the arguments. */
+static int make_child(struct restore *r, struct tracee *by, taddr scratch, pid_t wanted,
+	int exit_signal, struct tracee *child, struct err *e)
+{
+	return restore_clone(r, by, scratch, 0, exit_signal, wanted, child, e);
 }
 
 static int inner_id(const struct tracee *t)

@@ -79,6 +79,20 @@ static int parse_fdinfo(struct found *f)
 	return 0;
 }
 
+/* Our own descriptor for the same thing, -1 when not to be had. Before Linux 5.6
+ * a pipe can be opened again, the same end of it. */
+static int duplicate(const struct fd_probe *p, int pidfd)
+{
+	int copy = sys_pidfd_getfd(pidfd, p->fd);
+	char path[64];
+
+	if (copy == -ENOSYS && S_ISFIFO(p->stat.st_mode)) {
+		snprintf(path, sizeof path, "/proc/%d/fd/%d", p->pid, p->fd);
+		copy = open(path, (int)(p->flags & O_ACCMODE) | O_NONBLOCK | O_CLOEXEC);
+	}
+	return copy < 0 ? -1 : copy;
+}
+
 static int probe_one(struct found *f, const struct files_process *owner, int pidfd, int fd)
 {
 	static const char deleted[] = " (deleted)";
@@ -111,11 +125,12 @@ static int probe_one(struct found *f, const struct files_process *owner, int pid
 	f->fdinfo = steal_ptr(&info.data);
 	f->probe.link = f->link;
 	f->probe.fdinfo = f->fdinfo;
-	f->probe.copy = sys_pidfd_getfd(pidfd, fd);
-	if (f->probe.copy < 0)
-		f->probe.copy = -1;
+	r = parse_fdinfo(f);
+	if (r < 0)
+		return r;
+	f->probe.copy = duplicate(&f->probe, pidfd);
 	find_standard(&f->probe);
-	return parse_fdinfo(f);
+	return 0;
 }
 
 static int probe_process(struct collection *c, const struct files_process *owner, struct err *e)

@@ -3,11 +3,27 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 static int result(long r)
 {
 	return r < 0 ? -errno : (int)r;
+}
+
+bool sys_without(const char *feature)
+{
+	const char *list = getenv("CRAGON_WITHOUT");
+	size_t len = strlen(feature);
+
+	while (list && *list) {
+		const char *end = strchrnul(list, ',');
+
+		if ((size_t)(end - list) == len && strncmp(list, feature, len) == 0)
+			return true;
+		list = *end ? end + 1 : NULL;
+	}
+	return false;
 }
 
 int sys_kcmp(pid_t a, pid_t b, int type, unsigned long idx1, unsigned long idx2)
@@ -22,12 +38,21 @@ int sys_pidfd_open(pid_t pid)
 
 int sys_pidfd_getfd(int pidfd, int fd)
 {
-	return result(syscall(SYS_pidfd_getfd, pidfd, fd, 0));
+	return sys_without("pidfd_getfd") ? -ENOSYS
+					  : result(syscall(SYS_pidfd_getfd, pidfd, fd, 0));
 }
 
 int sys_close_range(unsigned first, unsigned last)
 {
-	return result(syscall(SYS_close_range, first, last, 0));
+	int r = sys_without("close_range") ? -ENOSYS
+					   : result(syscall(SYS_close_range, first, last, 0));
+	struct rlimit limit;
+
+	if (r != -ENOSYS || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return r;
+	for (uint64_t fd = first; fd <= last && fd < limit.rlim_cur; fd++)
+		close((int)fd);
+	return 0;
 }
 
 int sys_get_robust_list(pid_t tid, uint64_t *ret_head, uint64_t *ret_bytes)

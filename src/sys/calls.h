@@ -8,9 +8,16 @@
 #include "base/defs.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <signal.h>
 #include <sys/types.h>
 #include <linux/sched.h>
+
+/* Whether the tester asked us to do as if this kernel lacked something, so that
+ * every fall-back can be exercised: CRAGON_WITHOUT holds a comma-separated list
+ * of pidns, timens, set_tid, pidfd_getfd, close_range, pagemap_scan, vdso,
+ * timer_ids, sched. */
+bool sys_without(const char *feature);
 
 /* kcmp(2): 0 same, 1 or 2 ordered, 3 unequal; -errno. idx are descriptors for KCMP_FILE. */
 enum { SYS_KCMP_FILE, SYS_KCMP_VM, SYS_KCMP_FILES, SYS_KCMP_FS, SYS_KCMP_SIGHAND, SYS_KCMP_IO,
@@ -19,7 +26,7 @@ int sys_kcmp(pid_t a, pid_t b, int type, unsigned long idx1, unsigned long idx2)
 
 int sys_pidfd_open(pid_t pid);              /* descriptor or -errno; O_CLOEXEC */
 int sys_pidfd_getfd(int pidfd, int fd);     /* a duplicate of the other's descriptor */
-int sys_close_range(unsigned first, unsigned last);
+int sys_close_range(unsigned first, unsigned last); /* with a fall-back for kernels < 5.9 */
 int sys_get_robust_list(pid_t tid, uint64_t *ret_head, uint64_t *ret_bytes);
 int sys_ioprio_get(pid_t tid);
 

@@ -1,5 +1,6 @@
 /* Readers of /proc: see procfs.h. The parsers are in procfs_parse.c. */
 #include "sys/procfs.h"
+#include "sys/calls.h"
 #include "base/io.h"
 
 #include <errno.h>
@@ -177,7 +178,7 @@ int proc_sched_ns(pid_t pid, pid_t tid, uint64_t *ret)
 	cleanup_buf struct buf text = {0};
 	const char *line;
 	double ms;
-	int r = proc_read_task(pid, tid, "sched", &text);
+	int r = sys_without("sched") ? -ENOENT : proc_read_task(pid, tid, "sched", &text);
 
 	if (r < 0)
 		return r;
