@@ -1,10 +1,10 @@
 /*
  * What this machine lets Cragon do, in a user's words: one table row per
- * probe of sys/features.c, and some that need more than a yes or no.
+ * probe of tracee/features.c, and some that need more than a yes or no.
  */
 #include "cli/check_rows.h"
 #include "base/defs.h"
-#include "sys/features.h"
+#include "tracee/features.h"
 
 #include <stddef.h>
 #include <string.h>

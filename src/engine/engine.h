@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "image/image.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -35,6 +36,7 @@ struct engine_spawn {
 	char *const *argv; /* argv[0] is looked up in PATH */
 	enum engine_namespaces namespaces;
 	struct notes notes;
+	const sigset_t *mask; /* signal mask for COMMAND; NULL: the caller's */
 };
 
 /* Starts COMMAND with the caller's standard streams, environment, directory,

@@ -118,6 +118,7 @@ int engine_spawn(struct job **ret, const struct engine_spawn *spec, struct err *
 		.namespaces = spec->namespaces,
 		.path = path,
 		.argv = spec->argv,
+		.mask = spec->mask,
 		.notes = spec->notes,
 	};
 	struct job *job;

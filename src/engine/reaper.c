@@ -68,7 +68,7 @@ static int try_start(struct reaper *ret, const struct reaper_options *o, uint64_
 	cleanup(channel_done) struct channel c = {{-1, -1}, {-1, -1}};
 	struct reaper_birth birth = {.options = o, .cragon = getpid()};
 	struct reaper_event event;
-	sigset_t all;
+	sigset_t all, old;
 	pid_t pid;
 	int r;
 
@@ -80,14 +80,15 @@ static int try_start(struct reaper *ret, const struct reaper_options *o, uint64_
 	birth.events = c.events[1];
 	/* No signal may reach the child before it has set itself up. */
 	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &birth.mask);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	birth.mask = o->mask ? *o->mask : old;
 	pid = sys_fork(flags);
 	if (pid == 0) {
 		close(c.control[1]);
 		close(c.events[0]);
 		reaper_main(&birth);
 	}
-	sigprocmask(SIG_SETMASK, &birth.mask, NULL);
+	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (pid < 0)
 		return pid;
 	*ret = (struct reaper){.pid = pid,

@@ -40,6 +40,7 @@ struct reaper_options {
 	int64_t boottime_ns;
 	const char *path;        /* spawn: program to execute, and its arguments */
 	char *const *argv;
+	const sigset_t *mask;    /* for the program; NULL: as it is here */
 	const int *inherit;      /* restore: descriptors for the job… */
 	size_t n_inherit;
 	int inherit_base;        /* …to be found at this number and up */

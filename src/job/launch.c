@@ -5,6 +5,7 @@
  * the same directory and are never resumed by this one.
  */
 #include "job/launch.h"
+#include "job/signals.h"
 #include "base/io.h"
 #include "job/jobdir.h"
 #include "job/registry.h"
@@ -157,7 +158,9 @@ static int look_at_previous(struct launch *l, char *const *command, const char *
 static int start(struct launch *l, char *const *command, const char *cwd,
 	const struct choice *images, struct launched *ret, struct err *e)
 {
-	struct engine_spawn spawn = {command, l->settings.namespaces, {note_to_log, &l->log}};
+	sigset_t before;
+	struct engine_spawn spawn = {
+		command, l->settings.namespaces, {note_to_log, &l->log}, &before};
 	char id[JOB_ID_CHARS + 1];
 	int r = open_log(l, e);
 
@@ -168,6 +171,9 @@ static int start(struct launch *l, char *const *command, const char *cwd,
 		images->n ? images->list[0].number + 1 : 1);
 	if (r < 0)
 		return err_sys(e, r, "cannot describe the job");
+	r = signals_block(&before);
+	if (r < 0)
+		return err_sys(e, r, "cannot block signals");
 	r = engine_spawn(&l->job, &spawn, e);
 	if (r < 0) {
 		workdir_discard(&l->dir);
@@ -218,11 +224,15 @@ static int restore_from(struct launch *l, const char *path, struct launched *ret
 	struct engine_restore how = {l->settings.namespaces, {note_to_log, &l->log}};
 	cleanup(image_close_p) struct image *image = NULL;
 	const struct image_info *info;
+	sigset_t before;
 	int r = image_open(&image, path, e);
 
 	if (r < 0)
 		return r;
 	info = image_get_info(image);
+	r = signals_block(&before); /* the job's processes bring masks of their own */
+	if (r < 0)
+		return err_sys(e, r, "cannot block signals");
 	r = engine_restore(&l->job, image, &how, e);
 	if (r < 0)
 		return r;

@@ -37,20 +37,31 @@ enum signal_act signal_act_of(const struct signalfd_siginfo *info, int checkpoin
 	}
 }
 
-int signals_open(void)
+/* Faults must stay fatal; SIGCHLD is the engine's business. */
+static sigset_t concerning_us(void)
 {
-	/* Faults must stay fatal; SIGCHLD is the engine's business. */
 	static const int left[] = {
 		SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGCHLD};
 	sigset_t set;
-	int fd;
 
 	sigfillset(&set);
 	for (size_t i = 0; i < sizeof left / sizeof *left; i++)
 		sigdelset(&set, left[i]);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return set;
+}
+
+int signals_block(sigset_t *ret_before)
+{
+	sigset_t set = concerning_us();
+
+	return sigprocmask(SIG_BLOCK, &set, ret_before) < 0 ? -errno : 0;
+}
+
+int signals_open(void)
+{
+	sigset_t set = concerning_us();
+	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+
 	return fd < 0 ? -errno : fd;
 }
 

@@ -18,7 +18,11 @@ enum signal_act {
 
 enum signal_act signal_act_of(const struct signalfd_siginfo *, int checkpoint_signal);
 
-/* Blocks what concerns us and returns a signalfd, or -errno. */
+/* Blocks what concerns us: before the job exists, so that no signal finds
+ * cragon unprepared. COMMAND gets the mask there was. 0 or -errno. */
+int signals_block(sigset_t *ret_before);
+
+/* A signalfd for what is blocked, or -errno. */
 int signals_open(void);
 
 /* Stops cragon the way SIGTSTP would have; returns when continued. */

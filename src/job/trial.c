@@ -97,7 +97,7 @@ static int let_run(struct trial *t, int *ret_status)
 
 static int step_start(struct trial *t)
 {
-	struct engine_spawn spawn = {t->command, t->settings->namespaces, {NULL, NULL}};
+	struct engine_spawn spawn = {t->command, t->settings->namespaces, {NULL, NULL}, NULL};
 	struct err e = {0};
 	char text[200];
 	int status = 0, r;

@@ -1,11 +1,10 @@
 /*
  * What this kernel lets us do: see features.h.
  *
- * This is the one place outside tracee/ that calls ptrace: on a child of its
- * own that does nothing, to learn whether the kernel and its security modules
+ * ptrace is tried on a child of its own that does nothing, to learn whether the kernel and its security modules
  * allow it at all (Yama, seccomp filters of containers, LSM policies).
  */
-#include "sys/features.h"
+#include "tracee/features.h"
 #include "base/io.h"
 #include "sys/calls.h"
 #include "sys/procfs.h"
