@@ -1,0 +1,330 @@
+#!/bin/bash
+# Runs the victims: programs that build one kind of state each, are checkpointed
+# and then check themselves (victims/victim.h has the protocol). TAP on stdout.
+#
+#   test/victims.sh [NAME...]      all of them without names
+#
+#   CRAGON    the binary                    (build/cragon)
+#   VICTIMS   where the victims were built  (build/test/victims)
+#   RUN_AS    account to run them as, when root (as is)
+#   MODES     instead of each victim's own modes
+#   JOBS      how many at a time (2)
+#
+# goon       checkpoint; the job goes on, and /proc shows it unchanged
+# restore    checkpoint, SIGKILL to cragon, restart
+# twice      the same with --stop, then once more from the second image
+# pids       without a PID namespace; its old numbers taken where that can be arranged
+# elsewhere  restart from another directory, with another umask
+# refused    the checkpoint is refused by name; the job goes on
+# rapid      ten checkpoints in a row, then restore
+set -u
+
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+CRAGON=$(readlink -f "${CRAGON:-$root/build/cragon}")
+VICTIMS=$(readlink -f "${VICTIMS:-$root/build/test/victims}")
+RUN_AS=${RUN_AS:-}
+MODES=${MODES:-}
+JOBS=${JOBS:-2}
+LIMIT=20 # seconds for any one step
+
+user=${RUN_AS:-$(id -un)}
+as=()
+if [ -n "$RUN_AS" ] && [ "$(id -u)" -eq 0 ]; then
+	as=(setpriv "--reuid=$RUN_AS" "--regid=$(id -g "$RUN_AS")" --clear-groups)
+elif [ "$user" != "$(id -un)" ]; then
+	echo "victims.sh: only root can run the victims as $RUN_AS" >&2
+	exit 2
+fi
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/cragon-victims.XXXXXX") || exit 1
+chmod 755 "$work"
+trap 'rm -rf "$work"' EXIT
+: >"$work/lock"
+
+modes_of() { # VICTIM
+	case $1 in
+	refused_*) echo refused ;;
+	regs | tids | tree | read_pipe) echo goon restore twice pids elsewhere ;;
+	*) echo goon restore twice ;;
+	esac
+}
+
+# What the message of a refused checkpoint has to contain.
+refusal_of() { # VICTIM
+	case $1 in
+	*) echo ' ' ;;
+	esac
+}
+
+# Victims whose maps or descriptors are in motion: not compared.
+moving() { # VICTIM
+	case $1 in
+	*) return 1 ;;
+	esac
+}
+
+# ---- one run: a subshell in its own directory, $dir ----------------------------
+
+comment() { sed 's/^/# /' >>"$dir/notes"; }
+fail() { # WHY
+	echo "$*" | comment
+	return 1
+}
+
+within() { # CONDITION...: waits until it holds, at most $LIMIT seconds
+	local deadline=$((SECONDS + LIMIT))
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.02
+	done
+}
+
+# Starts cragon in the background; its process id is left in $cragon.
+cragon_start() { # ARGUMENTS...
+	"${as[@]+"${as[@]}"}" "$CRAGON" "$@" >>out 2>>err </dev/null &
+	cragon=$!
+}
+cragon_ask() { timeout "$LIMIT" "${as[@]+"${as[@]}"}" "$CRAGON" "$@" >>answers 2>&1; }
+
+said() { grep -qx "$1" out; }
+resumed() { [ "$(grep -c 'resumed from image' job/cragon.log)" -ge "$1" ] || ended "$cragon"; }
+said_ready() { said ready || grep -q '^skip ' out || ended "$cragon"; }
+
+# A zombie of ours has ended too: `wait` fetches its code.
+ended() { # PID
+	local state
+	state=$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
+	[ -z "$state" ] || [ "$state" = Z ]
+}
+all_gone() {
+	local pid
+	for pid in "$@"; do
+		ended "$pid" || return 1
+	done
+}
+
+# Every process below PID, cragon's reaper included.
+descendants() { # PID
+	local child
+	cat "/proc/$1/task/"*/children 2>/dev/null | tr -s ' ' '\n' | while read -r child; do
+		echo "$child"
+		descendants "$child"
+	done
+}
+
+# What must be the same before and after a checkpoint.
+portrait() { # PID...
+	local pid fd
+	for pid in "$@"; do
+		echo "process $pid"
+		grep -E '^(Name|Umask|Tgid|PPid|TracerPid|Threads|Sig[PBIC]|Shd|NoNewPrivs|Seccomp:)' "/proc/$pid/status"
+		cat "/proc/$pid/task/"*/children
+		for fd in "/proc/$pid/fd/"*; do
+			echo "${fd##*/} $(readlink "$fd")"
+			cat "/proc/$pid/fdinfo/${fd##*/}"
+		done
+		cat "/proc/$pid/maps"
+	done 2>/dev/null
+}
+
+# Nobody is left stopped or traced; a victim that stops a process itself is in state T before.
+unheld() { # PID...
+	local pid
+	for pid in "$@"; do
+		grep -qE '^State:\s+t|^TracerPid:\s+[1-9]' "/proc/$pid/status" 2>/dev/null && return 1
+	done
+	return 0
+}
+
+begin() { # RUN-OPTIONS...
+	cragon_start run -i off -w job "$@" -- "$VICTIMS/$victim"
+	within said_ready || { fail "not ready in $LIMIT s"; return; }
+	skipped=$(sed -n 's/^skip //p' out)
+	[ -z "$skipped" ] || return 0
+	said ready || fail "ended before it was ready"
+}
+
+finish() {
+	: >go
+	chmod 644 go
+	within ended "$cragon" || { fail "did not end in $LIMIT s"; return; }
+	wait "$cragon"
+	local code=$?
+	[ "$code" -eq 0 ] || { fail "exit code $code"; return; }
+	said ok || fail "exit code 0, but no ok"
+}
+
+checkpoint() { # OPTIONS...
+	cragon_ask checkpoint "$@" job || fail "checkpoint failed"
+}
+
+kill_all() {
+	local pids
+	pids=$(descendants "$cragon")
+	kill -KILL "$cragon"
+	wait "$cragon" 2>/dev/null
+	# shellcheck disable=SC2086 # a list of numbers
+	within all_gone $pids || fail "left behind after SIGKILL to cragon: $pids"
+}
+
+resume() { # NTH OPTIONS...
+	local nth=$1
+	shift
+	cragon_start restart -w "$dir/job" "$@"
+	within resumed "$nth" || { fail "not resumed in $LIMIT s"; return; }
+	! ended "$cragon" || [ -n "$(sed -n '/^ok$/p' out)" ] || fail "restart ended early"
+}
+
+mode_goon() {
+	local pids
+	begin || return
+	[ -z "$skipped" ] || return 0
+	pids=$(descendants "$cragon")
+	# shellcheck disable=SC2086
+	portrait $pids >before
+	checkpoint || return
+	# shellcheck disable=SC2086
+	within unheld $pids || { fail "left traced"; return; }
+	# shellcheck disable=SC2086
+	portrait $pids >after
+	if ! moving "$victim" && ! cmp -s before after; then
+		diff before after | head -n 20 | comment
+		fail "/proc differs after the checkpoint"
+		return
+	fi
+	finish
+}
+
+mode_restore() {
+	begin && { [ -n "$skipped" ] || { checkpoint && sleep 0.1 && kill_all && resume 1 && finish; }; }
+}
+
+stopped() {
+	within ended "$cragon" || { fail "not stopped in $LIMIT s"; return; }
+	wait "$cragon"
+	local code=$?
+	[ "$code" -eq 75 ] || fail "checkpoint --stop: exit code $code"
+}
+
+mode_twice() {
+	begin && { [ -n "$skipped" ] || { checkpoint --stop && stopped && resume 1 &&
+		checkpoint --stop && stopped && resume 2 && finish; }; }
+}
+
+mode_elsewhere() {
+	begin || return
+	[ -z "$skipped" ] || return 0
+	checkpoint && kill_all || return
+	(
+		umask 027
+		cd / || exit
+		exec "${as[@]+"${as[@]}"}" "$CRAGON" restart -w "$dir/job" >>"$dir/out" 2>>"$dir/err" </dev/null
+	) &
+	cragon=$!
+	within resumed 1 || { fail "not resumed in $LIMIT s"; return; }
+	finish
+}
+
+# Where we may choose the next process id, sleeps take the job's old ones.
+take() { # PID...
+	local pid
+	for pid in "$@"; do
+		echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid || return 0
+		sleep $((LIMIT * 3)) &
+		sleepers+=($!)
+	done 2>/dev/null
+}
+
+mode_pids() {
+	local pids sleepers=() verdict
+	export VICTIM_NEW_PIDS=1
+	begin --no-namespace || return
+	[ -z "$skipped" ] || return 0
+	pids=$(descendants "$cragon")
+	checkpoint && kill_all || return
+	# shellcheck disable=SC2086
+	take $pids
+	resume 1 && finish
+	verdict=$?
+	[ ${#sleepers[@]} -eq 0 ] || kill -KILL "${sleepers[@]}"
+	return "$verdict"
+}
+
+mode_rapid() {
+	local i
+	begin || return
+	[ -z "$skipped" ] || return 0
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		checkpoint || { fail "number $i of ten"; return; }
+	done
+	kill_all && resume 1 && finish
+}
+
+mode_refused() {
+	begin || return
+	[ -z "$skipped" ] || return 0
+	if cragon_ask checkpoint job; then
+		fail "checkpoint was not refused"
+		return
+	fi
+	grep -qi -- "$(refusal_of "$victim")" answers || { fail "the refusal does not name it"; return; }
+	# shellcheck disable=SC2046
+	within unheld $(descendants "$cragon") || { fail "left traced"; return; }
+	finish
+}
+
+run_one() { # VICTIM MODE
+	local victim=$1 mode=$2 dir=$work/$1.$2 skipped='' cragon='' verdict name
+	mkdir "$dir" && cd "$dir" || return
+	[ ${#as[@]} -eq 0 ] || chown "$RUN_AS" "$dir"
+	exec 2>shell # what bash says about processes that were killed
+	: >notes
+	: >answers
+	export VICTIM_GO=$dir/go HOME=$dir USER=$user
+	unset XDG_STATE_HOME XDG_RUNTIME_DIR XDG_CONFIG_HOME
+	umask 022
+	: >out
+	: >err
+	[ ${#as[@]} -eq 0 ] || chown "$RUN_AS" out err
+	name=victim/$victim/$mode/$user
+	if "mode_$mode"; then
+		verdict="ok - $name${skipped:+ # SKIP $skipped}"
+	else
+		verdict="not ok - $name"
+		{
+			tail -n 12 out | sed 's/^/out: /'
+			tail -n 5 err | sed 's/^/err: /'
+			tail -n 5 answers | sed 's/^/checkpoint: /'
+			tail -n 8 job/cragon.log | sed 's/^/log: /'
+		} 2>/dev/null | comment
+		[ -z "$cragon" ] || kill -KILL "$cragon" 2>/dev/null
+		echo "$name" >>"$work/failed"
+	fi
+	(
+		flock 9
+		echo "$verdict"
+		[ "${verdict%% *}" = ok ] || cat notes
+	) 9>"$work/lock"
+	cd / && rm -rf "$dir"
+}
+
+names=("$@")
+if [ ${#names[@]} -eq 0 ]; then
+	for file in "$VICTIMS"/*; do
+		[ -f "$file" ] && [ -x "$file" ] && names+=("${file##*/}")
+	done
+fi
+if [ ${#names[@]} -eq 0 ]; then
+	echo "Bail out! no victims in $VICTIMS"
+	exit 1
+fi
+for name in "${names[@]}"; do
+	for mode in ${MODES:-$(modes_of "$name")}; do
+		while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do
+			wait -n
+		done
+		run_one "$name" "$mode" </dev/null &
+	done
+done
+wait
+[ ! -e "$work/failed" ]
