@@ -131,7 +131,12 @@ int restore_check(struct restore *r, struct err *e)
 		return n;
 	if (!m->n_process)
 		return bad(e, "no process in it");
+	for (size_t i = 0; i < m->n_shared; i++)
+		if (m->shared[i]->space != i)
+			return bad(e, "shared memory out of order");
 	for (size_t i = 0; i < m->n_process; i++) {
+		if (m->process[i]->mm && m->process[i]->mm->space != m->n_shared + i)
+			return bad(e, "address spaces out of order");
 		n = check_process(m, m->process[i], e);
 		if (n < 0)
 			return err_in(e, "process %d (%s)", m->process[i]->pid, m->process[i]->comm);

@@ -382,7 +382,8 @@ int shared_add(struct files_dump *d, const struct stat *st, Cragon__Shared__Kind
 	shared->mode = st->st_mode & 07777;
 	shared->device = st->st_dev;
 	shared->inode = st->st_ino;
-	shared->space = (uint32_t)image->n_shared; /* spaces of shared content come first */
+	/* Spaces of shared content come first; those of the processes follow. */
+	shared->space = (uint32_t)image->n_shared - 1;
 	return shared->path ? (int)image->n_shared - 1 : -ENOMEM;
 }
 
