@@ -274,7 +274,7 @@ mode_refused() {
 }
 
 run_one() { # VICTIM MODE
-	local victim=$1 mode=$2 dir=$work/$1.$2 skipped='' cragon='' verdict name
+	local victim=$1 mode=$2 dir=$work/$1.$2.$BASHPID skipped='' cragon='' verdict name
 	mkdir "$dir" && cd "$dir" || return
 	[ ${#as[@]} -eq 0 ] || chown "$RUN_AS" "$dir"
 	exec 2>shell # what bash says about processes that were killed
