@@ -16,6 +16,11 @@
 
 #define RETRIES 7
 
+/* Reading how long each thread has been blocked must not take longer than this
+ * on a machine that hundreds of spinning threads keep busy; the rest count as
+ * unknown, and their time-outs start anew after a restore. */
+#define BLOCKED_BUDGET_NS (50 * NS_PER_MSEC)
+
 static int add_process(struct frozen *f, pid_t pid, pid_t ppid)
 {
 	struct frozen_process *grown;
@@ -39,16 +44,21 @@ static bool holds(const struct frozen_process *p, pid_t tid)
 	return false;
 }
 
-static int64_t blocked_for(pid_t pid, pid_t tid, uint64_t now_sched)
+/* The clock of proc_sched_ns(), and until when to ask it. */
+struct sched_now {
+	uint64_t now_ns, deadline_ns;
+};
+
+static int64_t blocked_for(pid_t pid, pid_t tid, const struct sched_now *s)
 {
 	uint64_t then;
 
-	if (!now_sched || proc_sched_ns(pid, tid, &then) < 0)
+	if (!s->now_ns || now_mono_ns() > s->deadline_ns || proc_sched_ns(pid, tid, &then) < 0)
 		return -1;
-	return now_sched > then ? (int64_t)(now_sched - then) : 0;
+	return s->now_ns > then ? (int64_t)(s->now_ns - then) : 0;
 }
 
-static int add_thread(struct frozen_process *p, pid_t tid, uint64_t now_sched, struct err *e)
+static int add_thread(struct frozen_process *p, pid_t tid, int64_t blocked_ns, struct err *e)
 {
 	struct frozen_thread *grown = realloc(p->threads, (p->n_threads + 1) * sizeof *grown);
 	struct frozen_thread *t;
@@ -58,8 +68,7 @@ static int add_thread(struct frozen_process *p, pid_t tid, uint64_t now_sched, s
 		return err_sys(e, -ENOMEM, "holding process %d", p->pid);
 	p->threads = grown;
 	t = &p->threads[p->n_threads];
-	/* Before the interrupt: afterwards the thread has been on a CPU. */
-	t->blocked_ns = blocked_for(p->pid, tid, now_sched);
+	t->blocked_ns = blocked_ns;
 	r = tracee_seize(&t->tracee, p->pid, tid, e);
 	if (r == -ESRCH)
 		return 0; /* ended meanwhile */
@@ -77,17 +86,25 @@ static bool is_zombie(pid_t pid)
 }
 
 /* Seizes what is new in one process; the number of new threads or -errno. */
-static int seize_process(struct frozen_process *p, uint64_t now_sched, struct err *e)
+static int seize_process(struct frozen_process *p, const struct sched_now *sched, struct err *e)
 {
 	cleanup_free pid_t *tids = NULL;
+	cleanup_free int64_t *blocked = NULL;
 	int n = proc_tasks(p->pid, &tids), fresh = 0;
 
+	if (n > 0 && !(blocked = calloc((size_t)n, sizeof *blocked)))
+		return err_sys(e, -ENOMEM, "holding process %d", p->pid);
+	/* Before anything stops: a stop puts the thread on a CPU, and reading takes
+	 * time in which nobody need be held. */
+	for (int i = 0; i < n; i++)
+		if (!holds(p, tids[i]))
+			blocked[i] = blocked_for(p->pid, tids[i], sched);
 	for (int i = 0; i < n; i++) {
 		int r;
 
 		if (holds(p, tids[i]))
 			continue;
-		r = add_thread(p, tids[i], now_sched, e);
+		r = add_thread(p, tids[i], blocked[i], e);
 		if (r == -EPERM && n == 1 && is_zombie(p->pid))
 			break;
 		if (r < 0)
@@ -98,19 +115,17 @@ static int seize_process(struct frozen_process *p, uint64_t now_sched, struct er
 	return fresh;
 }
 
-/* Lists the tree below `pid`; the number of processes not known before. */
-static int list_tree(struct frozen *f, pid_t pid)
+/* The children of one process; the number of those not known before. */
+static int list_children(struct frozen *f, pid_t pid)
 {
 	cleanup_free pid_t *children = NULL;
 	int n = proc_children(pid, &children), fresh = 0;
 
+	if (n == -ENOENT || n == -ESRCH)
+		return 0; /* ended meanwhile */
 	for (int i = 0; i < n; i++) {
 		int r = add_process(f, children[i], pid);
 
-		if (r < 0)
-			return r;
-		fresh += r;
-		r = list_tree(f, children[i]);
 		if (r < 0)
 			return r;
 		fresh += r;
@@ -118,41 +133,64 @@ static int list_tree(struct frozen *f, pid_t pid)
 	return fresh;
 }
 
-/* 1: all held, 0: one would not stop in time (the others are held then). */
-static int await_all(struct frozen *f, uint64_t deadline_ns)
+/* How many have stopped since last asked; *ret_late: how many have not yet. */
+static size_t collect_stopped(struct frozen *f, size_t *ret_late)
 {
-	int all = 1;
+	size_t stopped = 0;
 
+	*ret_late = 0;
 	for (size_t i = 0; i < f->n; i++)
 		for (size_t k = 0; k < f->processes[i].n_threads; k++) {
 			struct tracee *t = &f->processes[i].threads[k].tracee;
 
-			if (t->state == TRACEE_INTERRUPTED && tracee_await_stop(t, deadline_ns) == 0)
-				all = 0;
+			if (t->state != TRACEE_INTERRUPTED)
+				continue;
+			if (tracee_await_stop(t, 0) == 0)
+				++*ret_late;
+			else
+				stopped++;
 		}
-	return all;
+	return stopped;
 }
 
-static int one_round(struct frozen *f, pid_t reaper, uint64_t deadline_ns, struct err *e)
+/* 1: all held, 0: for `patience_ns` no other one has stopped. */
+static int await_all(struct frozen *f, uint64_t patience_ns)
 {
-	uint64_t now_sched = 0;
-	int fresh = list_tree(f, reaper);
+	uint64_t last_ns = now_mono_ns();
+	size_t late;
 
-	if (fresh < 0)
-		return err_sys(e, fresh, "cannot list the job's processes");
-	if (proc_sched_ns(getpid(), getpid(), &now_sched) < 0)
-		now_sched = 0;
-	for (size_t i = 0; i < f->n; i++) {
-		int r;
+	for (;;) {
+		if (collect_stopped(f, &late))
+			last_ns = now_mono_ns();
+		if (!late)
+			return 1;
+		if (now_mono_ns() - last_ns > patience_ns)
+			return 0;
+		sleep_ns(NS_PER_MSEC / 20);
+	}
+}
 
-		if (f->processes[i].zombie)
-			continue;
-		r = seize_process(&f->processes[i], now_sched, e);
+/* Seizes what is known, from the top down, each process before its children are
+ * listed: the sooner a busy process stops, the sooner we get on. */
+static int one_round(struct frozen *f, pid_t reaper, uint64_t patience_ns, struct err *e)
+{
+	struct sched_now sched = {.deadline_ns = now_mono_ns() + BLOCKED_BUDGET_NS};
+	int fresh = list_children(f, reaper);
+
+	if (proc_sched_ns(getpid(), getpid(), &sched.now_ns) < 0)
+		sched.now_ns = 0;
+	for (size_t i = 0; fresh >= 0 && i < f->n; i++) {
+		int r = f->processes[i].zombie ? 0 : seize_process(&f->processes[i], &sched, e);
+
 		if (r < 0)
 			return r;
 		fresh += r;
+		r = list_children(f, f->processes[i].pid);
+		fresh = r < 0 ? r : fresh + r;
 	}
-	if (!await_all(f, deadline_ns))
+	if (fresh < 0)
+		return err_sys(e, fresh, "cannot list the job's processes");
+	if (!await_all(f, patience_ns))
 		return err_set(e, -EAGAIN, WHY_BUSY,
 			"a thread of the job could not be stopped in time (it may be starting "
 			"another program, or waits in the kernel for a device or file server)");
@@ -265,12 +303,12 @@ static int prepare_all(struct frozen *f, struct err *e)
 	return result;
 }
 
-static int try_freeze(struct frozen *f, pid_t reaper, uint64_t deadline_ns, struct err *e)
+static int try_freeze(struct frozen *f, pid_t reaper, uint64_t patience_ns, struct err *e)
 {
 	int r;
 
 	f->since_ns = now_mono_ns();
-	while ((r = one_round(f, reaper, deadline_ns, e)) > 0)
+	while ((r = one_round(f, reaper, patience_ns, e)) > 0)
 		;
 	if (r < 0)
 		return r;
@@ -287,8 +325,7 @@ int freeze_tree(struct frozen *ret, pid_t reaper, uint64_t patience_ns, struct e
 		struct frozen f = {0};
 
 		/* Short tries first: a vfork parent gets free only when we let go. */
-		r = try_freeze(&f, reaper,
-			now_mono_ns() + (patience_ns >> (RETRIES - 1 - attempt)), e);
+		r = try_freeze(&f, reaper, patience_ns >> (RETRIES - 1 - attempt), e);
 		if (r == 0) {
 			*ret = f;
 			return 0;
