@@ -14,7 +14,7 @@
 # restore    checkpoint, SIGKILL to cragon, restart
 # twice      the same with --stop, then once more from the second image
 # pids       without a PID namespace; its old numbers taken where that can be arranged
-# elsewhere  restart from another directory, with another umask
+# elsewhere  restart later, from another directory, with another umask
 # refused    the checkpoint is refused by name; the job goes on
 # again      two checkpoints, then SIGKILL and restart: the first must have left nothing odd
 # rapid      ten checkpoints in a row, then restore
@@ -46,7 +46,7 @@ modes_of() { # VICTIM
 	case $1 in
 	refused_*) echo refused ;;
 	*nanosleep* | *_timeout | *poll | select | sigtimedwait | sem_wait) echo goon restore twice again ;;
-	regs | tids | tree | read_pipe) echo goon restore twice pids elsewhere ;;
+	regs | tids | tree | read_pipe | vdso) echo goon restore twice pids elsewhere ;;
 	*) echo goon restore twice ;;
 	esac
 }
@@ -89,7 +89,13 @@ cragon_start() { # ARGUMENTS...
 cragon_ask() { timeout "$LIMIT" "${as[@]+"${as[@]}"}" "$CRAGON" "$@" >>answers 2>&1; }
 
 said() { grep -qx "$1" out; }
-resumed() { [ "$(grep -c 'resumed from image' job/cragon.log)" -ge "$1" ] || ended "$cragon"; }
+# The log says so a little before the job can be asked for another checkpoint.
+resumed() { # NTH
+	ended "$cragon" || {
+		[ "$(grep -c 'resumed from image' job/cragon.log)" -ge "$1" ] &&
+			[ "$(grep -c '"started"' job/job.json)" -gt "$1" ] && [ -S job/control ]
+	}
+}
 said_ready() { { said ready && [ -S job/control ]; } || grep -q '^skip ' out || ended "$cragon"; }
 
 # A zombie of ours has ended too: `wait` fetches its code.
@@ -218,6 +224,7 @@ mode_elsewhere() {
 	begin || return
 	[ -z "$skipped" ] || return 0
 	checkpoint && kill_all || return
+	sleep 1.5 # a clock that jumps shows
 	(
 		umask 027
 		cd / || exit
