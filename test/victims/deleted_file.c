@@ -1,0 +1,42 @@
+/* An open file that has no name any more: content, position and size; shared by two descriptors. */
+#include "victim.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define SIZE 100000
+
+int main(void)
+{
+	static char text[SIZE], have[SIZE];
+	int fd = open("gone", O_CREAT | O_RDWR | O_EXCL, 0640), again;
+	struct stat st;
+
+	CHECK(fd >= 0);
+	again = open("gone", O_RDONLY);
+	CHECK(again >= 0);
+	CHECK_EQ(unlink("gone"), 0);
+	for (int i = 0; i < SIZE; i++)
+		text[i] = (char)(i % 251);
+	CHECK_EQ(write(fd, text, SIZE), SIZE);
+	CHECK_EQ(ftruncate(fd, SIZE + 5000), 0);
+	CHECK_EQ(lseek(fd, 1234, SEEK_SET), 1234);
+	ready();
+	wait_go();
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 1234);
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(st.st_size, SIZE + 5000);
+	CHECK_EQ(st.st_nlink, 0);
+	CHECK_EQ(st.st_mode & 0777, 0640);
+	CHECK_EQ(pread(fd, have, SIZE, 0), SIZE);
+	CHECK(memcmp(have, text, SIZE) == 0);
+	CHECK_EQ(pread(fd, have, SIZE, SIZE), 5000);
+	for (int i = 0; i < 5000; i++)
+		CHECK_EQ(have[i], 0);
+	/* Still one file: what one descriptor writes the other reads. */
+	CHECK_EQ(pwrite(fd, "both", 4, 0), 4);
+	CHECK_EQ(read(again, have, 4), 4);
+	CHECK(memcmp(have, "both", 4) == 0);
+	CHECK_EQ(access("gone", F_OK), -1);
+	pass();
+}
