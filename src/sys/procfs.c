@@ -51,6 +51,14 @@ int proc_stat(pid_t pid, struct proc_stat *ret)
 	return r < 0 ? r : proc_parse_stat(text.data, ret);
 }
 
+int proc_stat_task(pid_t pid, pid_t tid, struct proc_stat *ret)
+{
+	cleanup_buf struct buf text = {0};
+	int r = proc_read_task(pid, tid, "stat", &text);
+
+	return r < 0 ? r : proc_parse_stat(text.data, ret);
+}
+
 int proc_status(pid_t pid, struct proc_status *ret)
 {
 	cleanup_buf struct buf text = {0};

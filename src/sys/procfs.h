@@ -31,10 +31,12 @@ struct proc_stat {
 	uint64_t start_time; /* clock ticks since boot */
 	uint64_t start_code, end_code, start_stack, start_data, end_data, start_brk;
 	uint64_t arg_start, arg_end, env_start, env_end;
+	int processor; /* CPU it last ran on */
 	int exit_code; /* wait status */
 };
 int proc_parse_stat(const char *text, struct proc_stat *ret);
 int proc_stat(pid_t pid, struct proc_stat *ret);
+int proc_stat_task(pid_t pid, pid_t tid, struct proc_stat *ret);
 
 struct proc_status {
 	unsigned umask;
@@ -82,9 +84,8 @@ int proc_children(pid_t pid, pid_t **ret);
 /* Descriptor numbers, ascending. Caller frees *ret. Count or -errno. */
 int proc_fds(pid_t pid, int **ret);
 
-/* When the thread last went on or off a CPU, in nanoseconds of a clock that
- * runs with proc_sched_ns(self): their difference is how long it has been
- * blocked. -ENOENT where the kernel has no sched debug. */
+/* When the thread last went on or off a CPU, in nanoseconds of that CPU's own
+ * clock (see tracee/waited.h). -ENOENT where the kernel has no sched debug. */
 int proc_sched_ns(pid_t pid, pid_t tid, uint64_t *ret);
 
 #endif

@@ -43,6 +43,7 @@ int proc_parse_stat(const char *text, struct proc_stat *ret)
 	s.end_code = field[27];
 	s.start_stack = field[28];
 	s.exit_signal = (int)field[38];
+	s.processor = (int)field[39];
 	s.start_data = field[45];
 	s.end_data = field[46];
 	s.start_brk = field[47];

@@ -108,9 +108,11 @@ int blocked_fix(struct user_regs_struct *regs, pid_t pid, int64_t blocked_ns,
 	const struct blocking_call *call;
 	long result, nr = arch_blocked_call(regs, &result);
 	bool cut_short = result == -EINTR && !unblocked_pending;
+	/* In place and without knowing the time, the kernel's own way is better. */
+	bool in_block = result == -ERESTART_RESTARTBLOCK && (restored || blocked_ns >= 0);
 	int r;
 
-	if (nr < 0 || !(cut_short || (restored && result == -ERESTART_RESTARTBLOCK)))
+	if (nr < 0 || !(cut_short || in_block))
 		return 0;
 	call = find_call(regs, nr);
 	if (!call)

@@ -8,6 +8,7 @@
 #include "tracee/freeze.h"
 #include "tracee/arch.h"
 #include "tracee/blocked.h"
+#include "tracee/waited.h"
 #include "sys/procfs.h"
 #include "base/io.h"
 
@@ -44,20 +45,6 @@ static bool holds(const struct frozen_process *p, pid_t tid)
 	return false;
 }
 
-/* The clock of proc_sched_ns(), and until when to ask it. */
-struct sched_now {
-	uint64_t now_ns, deadline_ns;
-};
-
-static int64_t blocked_for(pid_t pid, pid_t tid, const struct sched_now *s)
-{
-	uint64_t then;
-
-	if (!s->now_ns || now_mono_ns() > s->deadline_ns || proc_sched_ns(pid, tid, &then) < 0)
-		return -1;
-	return s->now_ns > then ? (int64_t)(s->now_ns - then) : 0;
-}
-
 static int add_thread(struct frozen_process *p, pid_t tid, int64_t blocked_ns, struct err *e)
 {
 	struct frozen_thread *grown = realloc(p->threads, (p->n_threads + 1) * sizeof *grown);
@@ -86,7 +73,7 @@ static bool is_zombie(pid_t pid)
 }
 
 /* Seizes what is new in one process; the number of new threads or -errno. */
-static int seize_process(struct frozen_process *p, const struct sched_now *sched, struct err *e)
+static int seize_process(struct frozen_process *p, struct waited *waited, struct err *e)
 {
 	cleanup_free pid_t *tids = NULL;
 	cleanup_free int64_t *blocked = NULL;
@@ -98,7 +85,7 @@ static int seize_process(struct frozen_process *p, const struct sched_now *sched
 	 * time in which nobody need be held. */
 	for (int i = 0; i < n; i++)
 		if (!holds(p, tids[i]))
-			blocked[i] = blocked_for(p->pid, tids[i], sched);
+			blocked[i] = waited_ns(waited, p->pid, tids[i]);
 	for (int i = 0; i < n; i++) {
 		int r;
 
@@ -174,13 +161,12 @@ static int await_all(struct frozen *f, uint64_t patience_ns)
  * listed: the sooner a busy process stops, the sooner we get on. */
 static int one_round(struct frozen *f, pid_t reaper, uint64_t patience_ns, struct err *e)
 {
-	struct sched_now sched = {.deadline_ns = now_mono_ns() + BLOCKED_BUDGET_NS};
+	cleanup(waited_end) struct waited waited;
 	int fresh = list_children(f, reaper);
 
-	if (proc_sched_ns(getpid(), getpid(), &sched.now_ns) < 0)
-		sched.now_ns = 0;
+	waited_begin(&waited, BLOCKED_BUDGET_NS);
 	for (size_t i = 0; fresh >= 0 && i < f->n; i++) {
-		int r = f->processes[i].zombie ? 0 : seize_process(&f->processes[i], &sched, e);
+		int r = f->processes[i].zombie ? 0 : seize_process(&f->processes[i], &waited, e);
 
 		if (r < 0)
 			return r;
