@@ -13,10 +13,10 @@ static volatile int checked;
 
 static void handler(int sig, siginfo_t *info, void *context)
 {
-	if (info->si_code == SI_TIMER && info->si_value.sival_int >= 0 && info->si_value.sival_int < 4)
-		values[info->si_value.sival_int]++;
 	if (info->si_value.sival_int == 2)
 		hit_thread = gettid();
+	if (info->si_code == SI_TIMER && info->si_value.sival_int >= 0 && info->si_value.sival_int < 4)
+		values[info->si_value.sival_int]++;
 }
 
 /* The kernel's own ids: the C library's timer_t hides them. */
