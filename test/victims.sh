@@ -54,7 +54,11 @@ modes_of() { # VICTIM
 # What the message of a refused checkpoint has to contain.
 refusal_of() { # VICTIM
 	case $1 in
-	*) echo ' ' ;;
+	refused_tcp) echo 'Internet socket' ;;
+	refused_unix) echo 'Unix socket' ;;
+	refused_inotify) echo 'inotify' ;;
+	refused_packet_pipe) echo 'packet mode' ;;
+	refused_*) echo "${1#refused_}" ;;
 	esac
 }
 
