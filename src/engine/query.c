@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define XSTATE_MAX (64 * 1024)
@@ -165,12 +166,9 @@ static int query_flags(struct query *q)
 {
 	Cragon__ProcessFlags *flags = q->p->process->flags;
 	int value = 0;
-	long r = tracee_call(q->leader, SYS_prctl, PR_GET_DUMPABLE);
+	long r = tracee_call(q->leader, SYS_prctl, PR_GET_CHILD_SUBREAPER, q->scratch);
 
-	if (r < 0)
-		return (int)r;
-	flags->dumpable = (int32_t)r;
-	r = tracee_call(q->leader, SYS_prctl, PR_GET_CHILD_SUBREAPER, q->scratch);
+	flags->dumpable = q->p->frozen->dumpable;
 	if (fetch(q, r, &value, sizeof value) >= 0)
 		flags->child_subreaper = value != 0;
 	r = tracee_call(q->leader, SYS_prctl, PR_GET_PDEATHSIG, q->scratch);
@@ -397,6 +395,39 @@ static int keep_vdso(struct dump *d, const struct dump_process *p)
 	return 0;
 }
 
+static struct dump_process *find_process(struct dump *d, pid_t inner)
+{
+	for (size_t i = 0; i < d->frozen.n; i++)
+		if (d->processes[i].process->pid == inner && !d->processes[i].frozen->zombie)
+			return &d->processes[i];
+	return NULL;
+}
+
+/* Has the parent of a stopped process been told so by wait()? Asked without
+ * taking the answer away. */
+static int query_stop(struct dump *d, struct dump_process *p)
+{
+	struct dump_process *parent = find_process(d, p->process->parent);
+	struct tracee *t;
+	siginfo_t info = {0};
+	long at, n;
+
+	if (!parent)
+		return 0;
+	t = &parent->frozen->threads[0].tracee;
+	at = tracee_call(t, SYS_mmap, 0, CRAGON_PAGE_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+	if (at < 0)
+		return (int)at;
+	n = tracee_call(t, SYS_waitid, P_PID, (uint64_t)p->process->pid, (uint64_t)at,
+		WSTOPPED | WNOHANG | WNOWAIT, 0);
+	if (n == 0)
+		n = tracee_read(t->pid, (taddr)at, &info, sizeof info);
+	tracee_call(t, SYS_munmap, (uint64_t)at, CRAGON_PAGE_BYTES);
+	p->process->stop_seen = n == 0 && info.si_pid == 0;
+	return 0;
+}
+
 int dump_query(struct dump *d, struct err *e)
 {
 	bool once = false;
@@ -410,6 +441,8 @@ int dump_query(struct dump *d, struct err *e)
 		r = query_process(d, p, e);
 		if (r < 0)
 			return r;
+		if (p->process->state == CRAGON__PROCESS__STATE__STOPPED)
+			(void)query_stop(d, p);
 		if (once)
 			continue;
 		once = true;

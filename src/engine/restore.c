@@ -104,8 +104,9 @@ static int each_live(struct restore *r, process_step *step, struct err *e)
 	for (size_t i = 0; i < r->meta->n_process; i++) {
 		int n;
 
-		if (r->meta->process[i]->state == CRAGON__PROCESS__STATE__ZOMBIE)
-			continue;
+		if (r->meta->process[i]->state == CRAGON__PROCESS__STATE__ZOMBIE ||
+			r->processes[i].threads[0].state == TRACEE_NONE)
+			continue; /* a stopped one has been released already */
 		n = step(r, &r->processes[i], e);
 		if (n < 0)
 			return n;
@@ -129,6 +130,8 @@ static int build(struct restore *r, struct err *e)
 		n = each_live(r, restore_threads, e);
 	if (n == 0)
 		n = restore_zombies(r, e);
+	if (n == 0)
+		n = restore_stopped(r, e);
 	if (n == 0)
 		n = each_live(r, restore_signals, e);
 	return n;

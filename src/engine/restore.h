@@ -47,6 +47,7 @@ int restore_check(struct restore *, struct err *);
 /* tree.c */
 int restore_tree(struct restore *, struct err *);
 int restore_zombies(struct restore *, struct err *);
+int restore_stopped(struct restore *, struct err *);
 /* The new id of what the image calls `pid`; 0 stays 0. */
 pid_t restore_id(const struct restore *, pid_t pid);
 

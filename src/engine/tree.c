@@ -437,6 +437,48 @@ static int make_zombie(struct restored *p, struct err *e)
 		     : 0;
 }
 
+static bool has_stopped(pid_t pid)
+{
+	struct proc_stat stat;
+
+	return proc_stat(pid, &stat) == 0 && stat.state == 'T';
+}
+
+/* Lets the process go into the stop it was in; its parent is told by wait()
+ * again only if it had not been told before. */
+static int stop_again(struct restore *r, struct restored *p, struct err *e)
+{
+	struct restored *parent = parent_of(r, p->process);
+	int n = restore_signals(r, p, e);
+
+	if (n < 0)
+		return n;
+	for (size_t k = p->n_threads; k-- > 0;)
+		tracee_release(&p->threads[k]);
+	for (int i = 0; !has_stopped(p->threads[0].pid); i++) {
+		if (i == 5000)
+			return err_set(e, -ETIME, WHY_SYSTEM, "process %d does not stop again",
+				p->process->pid);
+		sleep_ns(NS_PER_MSEC / 5);
+	}
+	if (parent && p->process->stop_seen)
+		(void)tracee_call(&parent->threads[0], SYS_waitid, P_PID, (uint64_t)p->inner, 0,
+			WSTOPPED | WNOHANG, 0);
+	return 0;
+}
+
+int restore_stopped(struct restore *r, struct err *e)
+{
+	for (size_t i = r->meta->n_process; i-- > 0;)
+		if (r->processes[i].process->state == CRAGON__PROCESS__STATE__STOPPED) {
+			int n = stop_again(r, &r->processes[i], e);
+
+			if (n < 0)
+				return n;
+		}
+	return 0;
+}
+
 int restore_zombies(struct restore *r, struct err *e)
 {
 	/* Children before parents, in case a zombie has zombies. */

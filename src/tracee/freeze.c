@@ -14,6 +14,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #define RETRIES 7
 
@@ -33,7 +35,8 @@ static int add_process(struct frozen *f, pid_t pid, pid_t ppid)
 	if (!grown)
 		return -ENOMEM;
 	f->processes = grown;
-	f->processes[f->n++] = (struct frozen_process){.pid = pid, .ppid = ppid};
+	f->processes[f->n++] =
+		(struct frozen_process){.pid = pid, .ppid = ppid, .dumpable = -1};
 	return 1;
 }
 
@@ -289,6 +292,24 @@ static int prepare_all(struct frozen *f, struct err *e)
 	return result;
 }
 
+/* The kernel gives /proc/PID of a process that made itself undumpable to root:
+ * even its tracer cannot open the files. */
+static void reveal(struct frozen_process *p)
+{
+	struct tracee *leader = &p->threads[0].tracee;
+
+	p->dumpable = (int)tracee_call(leader, SYS_prctl, PR_GET_DUMPABLE);
+	if (p->dumpable == 0)
+		p->revealed = tracee_call(leader, SYS_prctl, PR_SET_DUMPABLE, 1) == 0;
+}
+
+static void hide_again(struct frozen_process *p)
+{
+	if (p->revealed && p->threads[0].tracee.state == TRACEE_HELD)
+		(void)tracee_call(&p->threads[0].tracee, SYS_prctl, PR_SET_DUMPABLE, 0);
+	p->revealed = false;
+}
+
 static int try_freeze(struct frozen *f, pid_t reaper, uint64_t patience_ns, struct err *e)
 {
 	int r;
@@ -300,7 +321,11 @@ static int try_freeze(struct frozen *f, pid_t reaper, uint64_t patience_ns, stru
 		return r;
 	tidy(f, reaper);
 	order_by_parent(f);
-	return prepare_all(f, e);
+	r = prepare_all(f, e);
+	for (size_t i = 0; r == 0 && i < f->n; i++)
+		if (f->processes[i].n_threads)
+			reveal(&f->processes[i]);
+	return r;
 }
 
 int freeze_tree(struct frozen *ret, pid_t reaper, uint64_t patience_ns, struct err *e)
@@ -359,6 +384,8 @@ static size_t release_stopped(struct frozen *f)
 
 void thaw_tree(struct frozen *f)
 {
+	for (size_t i = 0; i < f->n; i++)
+		hide_again(&f->processes[i]);
 	/* A running thread cannot be let go; one may be waiting for another that we
 	 * hold (vfork), so whoever has stopped goes first. */
 	while (release_stopped(f))

@@ -17,6 +17,8 @@ struct frozen_thread {
 struct frozen_process {
 	pid_t pid, ppid; /* as cragon sees them */
 	bool zombie;
+	int dumpable;  /* PR_GET_DUMPABLE; -1 not asked */
+	bool revealed; /* made dumpable while it is held, so that /proc can be read */
 	struct frozen_thread *threads; /* leader first */
 	size_t n_threads;
 };
