@@ -45,6 +45,7 @@ trap 'rm -rf "$work"' EXIT
 modes_of() { # VICTIM
 	case $1 in
 	refused_*) echo refused ;;
+	*_storm | *_loop) echo goon restore twice rapid ;;
 	*nanosleep* | *_timeout | *poll | select | sigtimedwait | sem_wait) echo goon restore twice again ;;
 	regs | tids | tree | read_pipe | vdso) echo goon restore twice pids elsewhere ;;
 	*) echo goon restore twice ;;
@@ -65,7 +66,7 @@ refusal_of() { # VICTIM
 # Victims whose maps or descriptors are in motion: not compared.
 moving() { # VICTIM
 	case $1 in
-	append) return 0 ;;
+	append | *_storm | *_loop) return 0 ;;
 	*) return 1 ;;
 	esac
 }

@@ -22,6 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __cplusplus
+#define _Noreturn [[noreturn]]
+#endif
+
 #define NSEC 1000000000LL
 
 #define CHECK(condition)                                                                           \
