@@ -209,7 +209,7 @@ static _Noreturn void become_program(const struct reaper_birth *b, int report)
 
 static pid_t start_program(const struct reaper_birth *b)
 {
-	cleanup_fd int in = -1, out = -1;
+	cleanup_fd int in = -1;
 	int report[2], code = 0;
 	pid_t pid;
 

@@ -66,7 +66,7 @@ int tracee_refresh(struct tracee *, struct err *);
 /* One system call in the tracee. Returns its result (-errno on failure), or
  * -ESRCH with state TRACEE_DEAD. */
 #define tracee_call(t, nr, ...)                                                                    \
-	tracee_call6((t), (nr), (const uint64_t[6 + 1]){__VA_ARGS__ __VA_OPT__(,) 0})
+	tracee_call6((t), (nr), (const uint64_t[1 + 6]){0, ##__VA_ARGS__} + 1)
 long tracee_call6(struct tracee *, long nr, const uint64_t *args);
 /* execve: returns at its exit stop in the new image. */
 int tracee_exec(struct tracee *, taddr path, taddr argv, taddr envp);
