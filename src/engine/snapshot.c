@@ -55,15 +55,22 @@ static int read_memory(struct snapshot *s, taddr from, uint8_t *to, size_t len)
 	return r < 0 ? io_pread(s->mem, to, len, (off_t)from) : 0;
 }
 
+/* Whole pages that fit the frame: a file may have ended inside one, and what
+ * follows it has to start at a page again. */
+static uint64_t room_of(const struct snapshot *s)
+{
+	return (IMAGE_FRAME_BYTES - s->used) / CRAGON_PAGE_BYTES * CRAGON_PAGE_BYTES;
+}
+
 /* `from` is an address of the process or, with pid 0, an offset of s->mem. */
 static int add_range(struct snapshot *s, uint32_t space, uint32_t flags, uint64_t address,
 	taddr from, uint64_t bytes)
 {
 	while (bytes) {
-		uint64_t room, part;
+		uint64_t part;
 		int r;
 
-		if (s->used == IMAGE_FRAME_BYTES || s->n_runs == RUNS_MAX) {
+		if (room_of(s) == 0 || s->n_runs == RUNS_MAX) {
 			r = flush(s);
 			if (r < 0)
 				return r;
@@ -72,8 +79,7 @@ static int add_range(struct snapshot *s, uint32_t space, uint32_t flags, uint64_
 			s->buffer = image_writer_buffer(s->writer);
 		if (!s->buffer)
 			return -EIO; /* image_writer_finish() knows why */
-		room = IMAGE_FRAME_BYTES - s->used;
-		part = MIN(room, bytes);
+		part = MIN(room_of(s), bytes);
 		r = read_memory(s, from, s->buffer + s->used, part);
 		if (r < 0)
 			return r;

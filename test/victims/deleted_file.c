@@ -1,17 +1,24 @@
-/* An open file that has no name any more: content, position and size; shared by two descriptors. */
+/*
+ * An open file that has no name any more: content, position and size; shared by
+ * two descriptors. It ends inside a page, and much memory follows it.
+ */
 #include "victim.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #define SIZE 100000
+#define HEAP (3 << 20)
 
 int main(void)
 {
 	static char text[SIZE], have[SIZE];
 	int fd = open("gone", O_CREAT | O_RDWR | O_EXCL, 0640), again;
+	unsigned *heap = malloc(HEAP);
 	struct stat st;
 
+	for (unsigned i = 0; i < HEAP / sizeof *heap; i++)
+		heap[i] = i * 2654435761u;
 	CHECK(fd >= 0);
 	again = open("gone", O_RDONLY);
 	CHECK(again >= 0);
@@ -38,5 +45,7 @@ int main(void)
 	CHECK_EQ(read(again, have, 4), 4);
 	CHECK(memcmp(have, "both", 4) == 0);
 	CHECK_EQ(access("gone", F_OK), -1);
+	for (unsigned i = 0; i < HEAP / sizeof *heap; i++)
+		CHECK_EQ(heap[i], i * 2654435761u);
 	pass();
 }
