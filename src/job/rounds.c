@@ -85,11 +85,11 @@ static void tell_success(struct loop *l, const char *reason, const struct checkp
 	l->repeated = 0;
 	l->failure[0] = 0;
 	log_info(l->s->log,
-		"checkpoint %" PRIu64 " (%s): %" PRIu64 " processes, %.1f MiB in memory, "
+		"checkpoint %" PRIu64 " (%s): %" PRIu64 " process%s, %.1f MiB in memory, "
 		"%.1f MiB on disk, held %.1f ms, took %.2f s: %s",
-		c->number, reason, c->processes, (double)c->memory_bytes / (double)MIB,
-		(double)c->stored_bytes / (double)MIB, (double)c->pause_ns / 1e6,
-		(double)c->duration_ns / 1e9, c->path);
+		c->number, reason, c->processes, c->processes == 1 ? "" : "es",
+		(double)c->memory_bytes / (double)MIB, (double)c->stored_bytes / (double)MIB,
+		(double)c->pause_ns / 1e6, (double)c->duration_ns / 1e9, c->path);
 }
 
 static void retain(struct loop *l)

@@ -164,8 +164,9 @@ static int step_checkpoint(struct trial *t)
 	if (checkpoint_take(t->job, &request, &t->image, &e) < 0)
 		return say(t, "checkpoint", false, e.text);
 	snprintf(text, sizeof text,
-		"%llu processes, %.1f MiB in memory, %.1f MiB on disk, held %.1f ms",
-		(unsigned long long)t->image.processes, (double)t->image.memory_bytes / (double)MIB,
+		"%llu process%s, %.1f MiB in memory, %.1f MiB on disk, held %.1f ms",
+		(unsigned long long)t->image.processes, t->image.processes == 1 ? "" : "es",
+		(double)t->image.memory_bytes / (double)MIB,
 		(double)t->image.stored_bytes / (double)MIB, (double)t->image.pause_ns / 1e6);
 	return say(t, "checkpoint", true, text);
 }
