@@ -2,6 +2,7 @@
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/print.h"
+#include "engine/engine.h"
 
 static int help_exec(struct invocation *inv)
 {
@@ -11,6 +12,8 @@ static int help_exec(struct invocation *inv)
 
 	if (inv->man) {
 		help_man(&b);
+	} else if (inv->kinds) {
+		engine_support(&b);
 	} else if (inv->completion) {
 		help_bash(&b);
 	} else if (inv->argc == 0) {

@@ -15,6 +15,7 @@ struct invocation {
 	bool stop;     /* checkpoint --stop */
 	bool help;     /* -h: print the command's help instead of running it */
 	bool man;      /* help --man */
+	bool kinds;    /* help --kinds */
 	const char *completion; /* help --completion: name of the shell */
 	int argc;      /* operands: what follows the options */
 	char **argv;   /* NULL-terminated */

@@ -218,6 +218,12 @@ static int set_man(struct invocation *inv, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_kinds(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->kinds = true;
+	return 0;
+}
+
 static int set_completion(struct invocation *inv, const char *value, struct err *e)
 {
 	if (strcmp(value, "bash") != 0)
@@ -332,7 +338,7 @@ static const struct option_row
 		.set = set_json},
 	row_stop = {.name = "stop", .help = "end the job after the checkpoint", .set = set_stop},
 	row_help = {.letter = 'h', .name = "help", .help = "print this help", .set = set_help},
-	row_man = {.name = "man", .set = set_man},
+	row_man = {.name = "man", .set = set_man}, row_kinds = {.name = "kinds", .set = set_kinds},
 	row_completion = {.name = "completion", .value = "SHELL", .set = set_completion};
 
 const struct option_row *const run_options[] = {&row_directory, &row_interval, &row_max_time,
@@ -348,5 +354,6 @@ const struct option_row *const check_options[] = {
 const struct option_row *const listing_options[] = {&row_json, &row_help, NULL};
 const struct option_row *const inspect_options[] = {&row_json, &row_all_areas, &row_help, NULL};
 const struct option_row *const verify_options[] = {&row_json, &row_quiet_verify, &row_help, NULL};
-const struct option_row *const help_options[] = {&row_man, &row_completion, &row_help, NULL};
+const struct option_row *const help_options[] = {
+	&row_man, &row_kinds, &row_completion, &row_help, NULL};
 const struct option_row *const plain_options[] = {&row_help, NULL};

@@ -104,4 +104,7 @@ int engine_checkpoint(struct job *, struct image_writer *writer, enum engine_aft
 struct buf;
 int engine_plan(struct job *, struct buf *ret_obstacles, struct err *);
 
+/* The kinds of open files and what becomes of each, as a Markdown table. */
+void engine_support(struct buf *ret);
+
 #endif

@@ -55,6 +55,8 @@ static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *
 }
 
 const struct kind kind_device = {.name = "device",
+	.kept = "/dev/null, zero, full, random, urandom",
+	.limits = "any other device is refused: its state cannot be saved",
 	.detail = CRAGON__OBJECT__DETAIL_DEVICE,
 	.claim = claim,
 	.dump = dump,

@@ -47,5 +47,9 @@ static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *
 	return 0;
 }
 
-const struct kind kind_directory = {
-	.name = "directory", .claim = claim, .dump = dump, .make = make};
+const struct kind kind_directory = {.name = "directory",
+	.kept = "name and read position (on the same file system); O_PATH descriptors",
+	.limits = "a deleted directory is refused",
+	.claim = claim,
+	.dump = dump,
+	.make = make};

@@ -127,6 +127,8 @@ static int link_watches(
 }
 
 const struct kind kind_epoll = {.name = "epoll",
+	.kept = "what is watched, with events and data; edge-triggered and one-shot ones included",
+	.limits = "a watch on a file that has no descriptor any more is refused",
 	.detail = CRAGON__OBJECT__DETAIL_EPOLL,
 	.claim = claim,
 	.dump = dump,

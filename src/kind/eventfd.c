@@ -52,6 +52,9 @@ static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *
 }
 
 const struct kind kind_eventfd = {.name = "eventfd",
+	.kept = "counter, semaphore mode",
+	.limits = "before Linux 6.5 the kernel does not show the mode, and a semaphore comes back "
+		  "as a counter",
 	.detail = CRAGON__OBJECT__DETAIL_EVENTFD,
 	.claim = claim,
 	.dump = dump,

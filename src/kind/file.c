@@ -139,8 +139,8 @@ static bool stands_in(const Cragon__Object *object, const struct stat *st)
 	struct stat own;
 
 	return object->standard >= 1 && object->standard <= 3 &&
-		fstat(object->standard - 1, &own) == 0 && own.st_dev == st->st_dev &&
-		own.st_ino == st->st_ino && st->st_ino != object->file->identity->inode;
+	       fstat(object->standard - 1, &own) == 0 && own.st_dev == st->st_dev &&
+	       own.st_ino == st->st_ino && st->st_ino != object->file->identity->inode;
 }
 
 static int commit(struct files_restore *r, size_t index, int fd, struct err *e)
@@ -167,6 +167,13 @@ static int commit(struct files_restore *r, size_t index, int fd, struct err *e)
 }
 
 const struct kind kind_file = {.name = "file",
+	.kept = "name, position, flags (O_APPEND and the rest), sharing across fork and dup, "
+		"advisory locks; what the job appended after the checkpoint is cut back at the "
+		"resume; the content of deleted files travels in the image",
+	.limits = "bytes changed in place after the checkpoint are not put back; a file that "
+		  "vanished or shrank "
+		  "stops the resume with exit code 65; memfd, leases and files of /proc about one "
+		  "process are refused",
 	.detail = CRAGON__OBJECT__DETAIL_FILE,
 	.claim = claim,
 	.dump = dump,

@@ -40,8 +40,8 @@ static bool same_device(const struct stat *a, const struct stat *b)
 
 static bool is_our_own(const struct fd_probe *p, int fd)
 {
-	return sys_kcmp(getpid(), p->pid, SYS_KCMP_FILE, (unsigned long)fd,
-		       (unsigned long)p->fd) == 0;
+	return sys_kcmp(getpid(), p->pid, SYS_KCMP_FILE, (unsigned long)fd, (unsigned long)p->fd) ==
+	       0;
 }
 
 /* Which of cragon's own streams this is: 0, 1, 2, or one of a higher number

@@ -55,6 +55,8 @@ struct files_restore {
 
 struct kind {
 	const char *name; /* "eventfd": messages, inspect, docs */
+	/* For doc/support.md: what is kept, and what is refused or not kept. */
+	const char *kept, *limits;
 	Cragon__Object__DetailCase detail; /* what its objects carry */
 	enum verdict (*claim)(const struct fd_probe *, struct buf *ret_reason);
 	int (*dump)(struct files_dump *, const struct fd_probe *, Cragon__Object *, struct err *);

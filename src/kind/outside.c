@@ -111,6 +111,9 @@ static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *
 }
 
 const struct kind kind_outside = {.name = "outside",
+	.kept = "a terminal, pipe or socket that cragon had been started with becomes that of "
+		"`cragon restart`, by number: on another terminal the job goes on there",
+	.limits = "terminal attributes (raw mode) are not set again",
 	.detail = CRAGON__OBJECT__DETAIL_OUTSIDE,
 	.claim = claim,
 	.dump = dump,

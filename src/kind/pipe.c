@@ -259,6 +259,9 @@ static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *
 }
 
 const struct kind kind_pipe = {.name = "pipe",
+	.kept = "pipes and FIFOs with their content, size, flags, and ends that are closed",
+	.limits = "packet mode (O_DIRECT), and a pipe whose other end is outside the job, unless "
+		  "it is a standard stream",
 	.detail = CRAGON__OBJECT__DETAIL_PIPE,
 	.claim = claim,
 	.dump = dump,

@@ -64,4 +64,10 @@ static enum verdict claim(const struct fd_probe *p, struct buf *reason)
 	return REFUSED;
 }
 
-const struct kind kind_unknown = {.name = "unknown", .claim = claim};
+const struct kind kind_unknown = {.name = "unknown",
+	.limits =
+		"refused by name: every socket (Unix, Internet, netlink), timerfd, signalfd, "
+		"inotify, "
+		"fanotify, pidfd, io_uring, userfaultfd, performance counters, BPF, KVM, namespace "
+		"descriptors, POSIX message queues",
+	.claim = claim};

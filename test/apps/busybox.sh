@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # busybox, statically linked: its shell and its own tools, each a fork of it.
 i=0
 while [ $i -lt 60 ]; do

@@ -22,6 +22,10 @@ complete_words() {
 	diff -u "$root/completions/cragon.bash" <("$cragon" help --completion bash)
 }
 
+@test "doc/support.md has the table of kinds (else: cragon help --kinds)" {
+	diff -u <(sed -n '/^| kind /,/^$/p' "$root/doc/support.md" | grep .) <("$cragon" help --kinds)
+}
+
 @test "the man page has no roff errors" {
 	command -v groff >/dev/null || skip "groff is not installed"
 	run groff -man -Tutf8 -ww -z "$root/man/cragon.1"
