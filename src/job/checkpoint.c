@@ -104,6 +104,17 @@ static int fill_info(
 	return info_complete(info, q->command) ? 0 : -ENOMEM;
 }
 
+/* Read back before it gets its name: what is published has been seen to be whole. */
+static int verify(const struct publishing *p, struct err *e)
+{
+	char path[48];
+	int r;
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d/.", store_pending_fd(p->pending));
+	r = image_verify(path, e);
+	return r < 0 ? err_in(e, "the image that was just written cannot be used") : 0;
+}
+
 static int publish(void *ctx, const struct engine_dump_result *dump, struct err *e)
 {
 	cleanup(image_info_done) struct image_info info = {0};
@@ -113,6 +124,8 @@ static int publish(void *ctx, const struct engine_dump_result *dump, struct err 
 	if (r < 0)
 		return err_sys(e, r, "cannot describe the image");
 	r = image_info_write(store_pending_fd(p->pending), &info, e);
+	if (r == 0)
+		r = verify(p, e);
 	if (r == 0)
 		r = store_publish(p->pending, &p->result->path, e);
 	return r < 0 ? r : 0;
