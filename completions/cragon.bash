@@ -4,11 +4,11 @@
 _cragon()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]-}
-	local options= with_value= program= i word
+	local options='' with_value='' program='' i word
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		COMPREPLY=($(compgen -W 'run restart checkpoint list status check inspect verify help version' -- "$cur"))
+		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status check inspect verify help version' -- "$cur")
 		return
 	fi
 	case $command in
@@ -62,23 +62,23 @@ _cragon()
 		if declare -F _command_offset >/dev/null; then
 			_command_offset "$i"
 		else
-			COMPREPLY=($(compgen -f -- "$cur"))
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		fi
 		return
 	fi
 	# i went past the cursor: it is in an option's value.
 	if ((i > COMP_CWORD)) || [[ $cur == '=' ]]; then
-		COMPREPLY=($(compgen -f -- "${cur#=}"))
+		mapfile -t COMPREPLY < <(compgen -f -- "${cur#=}")
 		return
 	fi
 	if [[ $cur == -* && ${COMP_WORDS[i - 1]} != -- ]]; then
-		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 	elif [[ $program ]]; then
-		COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur"))
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur"; compgen -f -- "$cur")
 	elif [[ $command == help ]]; then
-		COMPREPLY=($(compgen -W 'run restart checkpoint list status check inspect verify help version' -- "$cur"))
+		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status check inspect verify help version' -- "$cur")
 	else
-		COMPREPLY=($(compgen -f -- "$cur"))
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	fi
 }
 complete -o filenames -F _cragon cragon

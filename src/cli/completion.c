@@ -13,11 +13,11 @@ static const char head[] = "# bash completion for cragon\n"
 			   "_cragon()\n"
 			   "{\n"
 			   "	local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]-}\n"
-			   "	local options= with_value= program= i word\n"
+			   "	local options='' with_value='' program='' i word\n"
 			   "\n"
 			   "	COMPREPLY=()\n"
 			   "	if ((COMP_CWORD == 1)); then\n"
-			   "		COMPREPLY=($(compgen -W '";
+			   "		mapfile -t COMPREPLY < <(compgen -W '";
 
 static const char body[] =
 	"	*) return ;;\n"
@@ -38,21 +38,21 @@ static const char body[] =
 	"		if declare -F _command_offset >/dev/null; then\n"
 	"			_command_offset \"$i\"\n"
 	"		else\n"
-	"			COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+	"			mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
 	"		fi\n"
 	"		return\n"
 	"	fi\n"
 	"	# i went past the cursor: it is in an option's value.\n"
 	"	if ((i > COMP_CWORD)) || [[ $cur == '=' ]]; then\n"
-	"		COMPREPLY=($(compgen -f -- \"${cur#=}\"))\n"
+	"		mapfile -t COMPREPLY < <(compgen -f -- \"${cur#=}\")\n"
 	"		return\n"
 	"	fi\n"
 	"	if [[ $cur == -* && ${COMP_WORDS[i - 1]} != -- ]]; then\n"
-	"		COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
+	"		mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\")\n"
 	"	elif [[ $program ]]; then\n"
-	"		COMPREPLY=($(compgen -c -- \"$cur\") $(compgen -f -- \"$cur\"))\n"
+	"		mapfile -t COMPREPLY < <(compgen -c -- \"$cur\"; compgen -f -- \"$cur\")\n"
 	"	elif [[ $command == help ]]; then\n"
-	"		COMPREPLY=($(compgen -W '";
+	"		mapfile -t COMPREPLY < <(compgen -W '";
 
 static void command_names(struct buf *b)
 {
@@ -78,7 +78,7 @@ void help_bash(struct buf *b)
 {
 	buf_str(b, head);
 	command_names(b);
-	buf_str(b, "' -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase $command in\n");
+	buf_str(b, "' -- \"$cur\")\n\t\treturn\n\tfi\n\tcase $command in\n");
 	for (const struct command *const *c = commands; *c; c++) {
 		buf_printf(b, "\t%s)\n\t\toptions='", (*c)->name);
 		options_of(b, *c, false);
@@ -88,7 +88,7 @@ void help_bash(struct buf *b)
 	}
 	buf_str(b, body);
 	command_names(b);
-	buf_str(b, "' -- \"$cur\"))\n"
-		   "\telse\n\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\tfi\n}\n"
+	buf_str(b, "' -- \"$cur\")\n"
+		   "\telse\n\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n\tfi\n}\n"
 		   "complete -o filenames -F _cragon cragon\n");
 }

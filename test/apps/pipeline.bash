@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # bash: pipelines, process substitution, background jobs and wait, arrays,
 # here-strings (deleted files); hundreds of short processes.
 set -u
