@@ -143,8 +143,16 @@ static int add_timer(struct query *q, const char *text)
 	return r < 0 ? (int)r : 0;
 }
 
+static int compare_timers(const void *a, const void *b)
+{
+	const Cragon__PosixTimer *const *left = a, *const *right = b;
+
+	return ((*left)->id > (*right)->id) - ((*left)->id < (*right)->id);
+}
+
 static int query_timers(struct query *q)
 {
+	Cragon__Process *process = q->p->process;
 	cleanup_buf struct buf text = {0};
 	int r = proc_read(q->leader->pid, "timers", &text);
 
@@ -152,13 +160,17 @@ static int query_timers(struct query *q)
 		return 0; /* no CONFIG_CHECKPOINT_RESTORE: doc/support.md */
 	if (r < 0)
 		return r;
-	for (const char *at = text.data; at && (at = strstr(at, "ID: ")); at = strstr(at + 4, "\nID: ")) {
+	for (const char *at = text.data; at && (at = strstr(at, "ID: "));
+		at = strstr(at + 4, "\nID: ")) {
 		if (*at == '\n')
 			at++;
 		r = add_timer(q, at);
 		if (r < 0)
 			return r;
 	}
+	/* Ascending, as a kernel that hands out ids itself will count. */
+	if (process->n_timer)
+		qsort(process->timer, process->n_timer, sizeof *process->timer, compare_timers);
 	return 0;
 }
 
@@ -198,8 +210,8 @@ static int copy_bytes(struct dump *d, ProtobufCBinaryData *to, const void *data,
 	return to->data ? 0 : -ENOMEM;
 }
 
-static int query_pending(struct dump *d, struct tracee *t, bool of_process, size_t *ret_n,
-	ProtobufCBinaryData **ret)
+static int query_pending(
+	struct dump *d, struct tracee *t, bool of_process, size_t *ret_n, ProtobufCBinaryData **ret)
 {
 	cleanup_free siginfo_t *list = malloc(PENDING_MAX * sizeof *list);
 	ProtobufCBinaryData *copies;
@@ -331,8 +343,8 @@ static int query_all(struct query *q)
 		r = query_pending(q->d, &p->frozen->threads[i].tracee, false,
 			&p->process->thread[i]->n_pending, &p->process->thread[i]->pending);
 	if (r == 0)
-		r = query_pending(q->d, q->leader, true, &p->process->n_pending,
-			&p->process->pending);
+		r = query_pending(
+			q->d, q->leader, true, &p->process->n_pending, &p->process->pending);
 	return r;
 }
 

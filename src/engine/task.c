@@ -66,8 +66,9 @@ static int restore_mm(struct restored *p, struct err *e)
 	map.auxv = (void *)auxv;
 	if (n < 0)
 		return must(p, e, n, "auxiliary vector");
-	return must(p, e, tracee_call(&p->threads[0], SYS_prctl, PR_SET_MM, PR_SET_MM_MAP,
-				  put(p, &map, sizeof map), sizeof map, 0),
+	return must(p, e,
+		tracee_call(&p->threads[0], SYS_prctl, PR_SET_MM, PR_SET_MM_MAP,
+			put(p, &map, sizeof map), sizeof map, 0),
 		"memory layout (brk, arguments, environment)");
 }
 
@@ -135,8 +136,8 @@ static int restore_links(struct restore *r, struct restored *p, struct err *e)
 
 		if (!kind->link || object->epoll->pid != p->process->pid)
 			continue;
-		n = kind->link(&p->threads[0], p->scratch + SCRATCH_DATA, object, object->epoll->fd,
-			e);
+		n = kind->link(
+			&p->threads[0], p->scratch + SCRATCH_DATA, object, object->epoll->fd, e);
 		if (n < 0)
 			return err_in(e, "process %d", p->process->pid);
 	}
@@ -213,8 +214,9 @@ static int restore_itimers(struct restored *p, struct err *e)
 
 		if (!value)
 			continue;
-		if (must(p, e, tracee_call(&p->threads[0], SYS_setitimer, i,
-				       put(p, &set, sizeof set), 0),
+		if (must(p, e,
+			    tracee_call(
+				    &p->threads[0], SYS_setitimer, i, put(p, &set, sizeof set), 0),
 			    "interval timers") < 0)
 			return e->code;
 	}
@@ -223,8 +225,8 @@ static int restore_itimers(struct restored *p, struct err *e)
 
 /* A timer gets the id it had: asked for (kernel >= 6.15), or by making timers
  * until it comes up. */
-static long create_timer(struct restored *p, const Cragon__PosixTimer *timer, bool choose,
-	struct sigevent *event)
+static long create_timer(
+	struct restored *p, const Cragon__PosixTimer *timer, bool choose, struct sigevent *event)
 {
 	struct tracee *t = &p->threads[0];
 	struct {
@@ -250,6 +252,15 @@ static long create_timer(struct restored *p, const Cragon__PosixTimer *timer, bo
 	return -ERANGE;
 }
 
+/* Today's id of the thread that a timer signals; 0 when it had ended. */
+static pid_t timer_thread(const struct restore *r, struct restored *p, pid_t tid)
+{
+	for (size_t k = 0; !r->choose_ids && k < p->process->n_thread; k++)
+		if (p->process->thread[k]->tid == tid)
+			return (pid_t)tracee_call(&p->threads[k], SYS_gettid);
+	return tid;
+}
+
 static int restore_timers(struct restore *r, struct restored *p, struct err *e)
 {
 	struct tracee *t = &p->threads[0];
@@ -258,7 +269,7 @@ static int restore_timers(struct restore *r, struct restored *p, struct err *e)
 	if (!p->process->n_timer)
 		return 0;
 	choose = !sys_without("timer_ids") &&
-		tracee_call(t, SYS_prctl, SYS_PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0, 0) == 0;
+		 tracee_call(t, SYS_prctl, SYS_PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0, 0) == 0;
 	for (size_t i = 0; i < p->process->n_timer; i++) {
 		const Cragon__PosixTimer *timer = p->process->timer[i];
 		struct itimerspec set = {
@@ -270,8 +281,11 @@ static int restore_timers(struct restore *r, struct restored *p, struct err *e)
 		};
 		long n;
 
-		if (timer->notify & SIGEV_THREAD_ID)
-			event._sigev_un._tid = r->choose_ids ? timer->thread : p->inner;
+		if ((timer->notify & SIGEV_THREAD_ID) && timer->thread == 0)
+			event.sigev_notify =
+				SIGEV_NONE; /* its thread has ended: it signals nobody */
+		else if (timer->notify & SIGEV_THREAD_ID)
+			event._sigev_un._tid = timer_thread(r, p, timer->thread);
 		n = create_timer(p, timer, choose, &event);
 		if (n >= 0 && timer->value_ns)
 			n = tracee_call(t, SYS_timer_settime, (uint64_t)timer->id, 0,
@@ -355,8 +369,8 @@ int restore_process_state(struct restore *r, struct restored *p, struct err *e)
 
 static int make_thread(struct restore *r, struct restored *p, size_t i, struct err *e)
 {
-	const uint64_t flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-		CLONE_SYSVSEM;
+	const uint64_t flags =
+		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
 	int n = restore_clone(r, &p->threads[0], p->scratch, flags, 0, p->process->thread[i]->tid,
 		&p->threads[i], e);
 
@@ -377,8 +391,8 @@ static void patch_cached_id(struct restore *r, struct tracee *t, const Cragon__T
 		(void)tracee_write(t->pid, thread->clear_child_tid, &t->tid, sizeof t->tid);
 }
 
-static int restore_pointers(struct restored *p, struct tracee *t, const Cragon__Thread *thread,
-	struct err *e)
+static int restore_pointers(
+	struct restored *p, struct tracee *t, const Cragon__Thread *thread, struct err *e)
 {
 	stack_t alt = {
 		.ss_sp = (void *)thread->altstack,
@@ -390,11 +404,11 @@ static int restore_pointers(struct restored *p, struct tracee *t, const Cragon__
 	long n = 0;
 
 	if (thread->rseq)
-		n = tracee_call(t, SYS_rseq, thread->rseq, thread->rseq_bytes, 0,
-			thread->rseq_signature);
+		n = tracee_call(
+			t, SYS_rseq, thread->rseq, thread->rseq_bytes, 0, thread->rseq_signature);
 	if (n >= 0 && thread->robust_list)
-		n = tracee_call(t, SYS_set_robust_list, thread->robust_list,
-			thread->robust_list_bytes);
+		n = tracee_call(
+			t, SYS_set_robust_list, thread->robust_list, thread->robust_list_bytes);
 	if (n >= 0)
 		n = tracee_call(t, SYS_set_tid_address, thread->clear_child_tid);
 	if (n >= 0 && !(alt.ss_flags & SS_DISABLE))
@@ -414,8 +428,8 @@ static void restore_scheduling(struct tracee *t, const Cragon__Thread *thread)
 	struct sched_param param = {.sched_priority = thread->priority};
 
 	if (thread->affinity.len)
-		(void)syscall(SYS_sched_setaffinity, t->tid, thread->affinity.len,
-			thread->affinity.data);
+		(void)syscall(
+			SYS_sched_setaffinity, t->tid, thread->affinity.len, thread->affinity.data);
 	(void)sched_setscheduler(t->tid, thread->policy, &param);
 	(void)setpriority(PRIO_PROCESS, (id_t)t->tid, thread->nice);
 	if (thread->io_priority)
@@ -439,7 +453,8 @@ static int restore_credentials(struct restored *p, struct tracee *t, struct err 
 		caps.data[i].permitted = (uint32_t)(c->cap_permitted >> (32 * i));
 		caps.data[i].inheritable = (uint32_t)(c->cap_inheritable >> (32 * i));
 	}
-	if (n == 0 && (memcmp(now.uid, c->uid, sizeof now.uid) || memcmp(now.gid, c->gid, sizeof now.gid))) {
+	if (n == 0 && (memcmp(now.uid, c->uid, sizeof now.uid) ||
+			      memcmp(now.gid, c->gid, sizeof now.gid))) {
 		n = tracee_call(t, SYS_setgroups, c->n_group,
 			put(p, c->group, c->n_group * sizeof *c->group));
 		if (n >= 0)
@@ -449,8 +464,9 @@ static int restore_credentials(struct restored *p, struct tracee *t, struct err 
 	}
 	if (n >= 0 && now.cap_ambient != c->cap_ambient)
 		n = tracee_call(t, SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (n >= 0 && (now.cap_permitted != c->cap_permitted || now.cap_effective != c->cap_effective ||
-			      now.cap_inheritable != c->cap_inheritable)) {
+	if (n >= 0 &&
+		(now.cap_permitted != c->cap_permitted || now.cap_effective != c->cap_effective ||
+			now.cap_inheritable != c->cap_inheritable)) {
 		taddr at = put(p, &caps, sizeof caps);
 
 		n = tracee_call(t, SYS_capset, at, at + sizeof header);
@@ -481,8 +497,8 @@ int restore_threads(struct restore *r, struct restored *p, struct err *e)
 		(void)tracee_call(&p->threads[0], SYS_prctl, PR_SET_PDEATHSIG,
 			(uint64_t)q->flags->parent_death_signal);
 	if (n == 0)
-		(void)tracee_call(&p->threads[0], SYS_prctl, PR_SET_DUMPABLE,
-			q->flags->dumpable == 1);
+		(void)tracee_call(
+			&p->threads[0], SYS_prctl, PR_SET_DUMPABLE, q->flags->dumpable == 1);
 	return n;
 }
 
@@ -537,15 +553,15 @@ static int queue_all(struct restored *p, struct err *e)
 		long tid = tracee_call(&p->threads[k], SYS_gettid);
 
 		for (size_t i = 0; n == 0 && i < q->thread[k]->n_pending; i++)
-			n = queue(p, &p->threads[k], &q->thread[k]->pending[i], (uint64_t)tid,
-				false);
+			n = queue(
+				p, &p->threads[k], &q->thread[k]->pending[i], (uint64_t)tid, false);
 	}
 	return must(p, e, n, "pending signals");
 }
 
 /* From here on the thread only waits to be released with these registers. */
-static int set_registers(struct restored *p, struct tracee *t, const Cragon__Thread *thread,
-	struct err *e)
+static int set_registers(
+	struct restored *p, struct tracee *t, const Cragon__Thread *thread, struct err *e)
 {
 	int n;
 

@@ -97,6 +97,11 @@ static int seize_process(struct frozen_process *p, struct waited *waited, struct
 		r = add_thread(p, tids[i], blocked[i], e);
 		if (r == -EPERM && n == 1 && is_zombie(p->pid))
 			break;
+		if (r == -EPERM && is_zombie(p->pid))
+			return err_set(e, -ENOTSUP, WHY_UNSUPPORTED,
+				"process %d: its main thread has ended while others run: not "
+				"supported",
+				p->pid);
 		if (r < 0)
 			return r;
 		fresh += r;

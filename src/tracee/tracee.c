@@ -58,6 +58,12 @@ int tracee_seize(struct tracee *t, pid_t pid, pid_t tid, struct err *e)
 	r = request(PTRACE_SEIZE, tid, 0, (void *)(uintptr_t)TRACE_OPTIONS);
 	if (r == -ESRCH)
 		return dead(t);
+	if (r == -EPERM)
+		return err_set(e, r, WHY_UNSUPPORTED,
+			"the kernel does not let us trace thread %d of process %d: it made itself "
+			"undumpable, runs a set-user-id program, or is traced already (see `cragon "
+			"check`)",
+			tid, pid);
 	if (r < 0)
 		return err_sys(e, r, "cannot trace thread %d of process %d", tid, pid);
 	t->state = TRACEE_INTERRUPTED;
