@@ -268,7 +268,7 @@ take() { # PID...
 
 mode_pids() {
 	local pids sleepers=() verdict
-	export VICTIM_NEW_PIDS=1
+	export VICTIM_NEW_PIDS=1 VICTIM_CLOCK_JUMPS=1
 	begin --no-namespace || return
 	[ -z "$skipped" ] || return 0
 	pids=$(descendants "$cragon")
@@ -282,6 +282,7 @@ mode_pids() {
 }
 
 mode_bare() {
+	export VICTIM_CLOCK_JUMPS=1
 	local -x CRAGON_WITHOUT=timens,set_tid,close_range,pagemap_scan,vdso,timer_ids,eventfd_semaphore
 	mode_restore
 }

@@ -70,7 +70,7 @@ static inline void check_lasted(int64_t start, int64_t want)
 {
 	int64_t took = now_ns(CLOCK_MONOTONIC) - start;
 
-	if (took < want - EARLY_NS || (took > want + LATE_NS && !new_pids())) {
+	if (took < want - EARLY_NS || (took > want + LATE_NS && !getenv("VICTIM_CLOCK_JUMPS"))) {
 		dprintf(1, "lasted %lld ms instead of %lld\n", (long long)took / 1000000,
 			(long long)want / 1000000);
 		_exit(1);
