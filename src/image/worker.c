@@ -1,12 +1,13 @@
 /*
  * What a worker does with a full buffer: drop zero pages, pack, reserve the
- * next stretch of pages.dat under the lock, write it outside of the lock. Every
- * 16 MiB it asks the kernel to begin writing what has come together, so that
- * the fsync at the end is short.
+ * next stretch of pages.dat under the lock, write it outside of the lock, into
+ * the page cache only: the job is held meanwhile, the sync comes afterwards.
  *
- * The adaptive level looks at the same 16 MiB: when the workers spent more
+ * The adaptive level is reconsidered every 16 MiB: when the workers spent more
  * time in writing than in packing, the disk is the slower one and packing
- * harder is free; when writing took less than a quarter, the level goes back.
+ * harder is free; when writing took less than a quarter, the level goes back,
+ * to where packing is nearly as fast as the disk (bench/README.md): the job is
+ * held meanwhile.
  *
  * Workers block all signals: they are the supervisor's business, and a file
  * size limit is then an EFBIG and no SIGXFSZ.
@@ -55,12 +56,13 @@ int image_thread_start(pthread_t *ret, void *(*fn)(void *), void *arg)
 /* Called with the lock held, once per ADAPT_BYTES reserved. */
 static void adapt_level(struct image_writer *w)
 {
-	if (w->options.level == 0) {
-		if (w->io_ns > w->pack_ns)
-			w->level = MIN(w->level + 1, LEVEL_MAX);
-		else if (w->io_ns < w->pack_ns / 4)
-			w->level = MAX(w->level - 1, 1);
-	}
+	int step = w->io_ns > w->pack_ns ? 1 : w->io_ns < w->pack_ns / 4 ? -1 : 0;
+	int level = w->level + step;
+
+	if (level == 0)
+		level = step; /* zstd has no level 0 */
+	if (w->options.level == 0)
+		w->level = MIN(MAX(level, IMAGE_LEVEL_FASTEST), LEVEL_MAX);
 	w->io_ns = w->pack_ns = 0;
 }
 

@@ -77,7 +77,7 @@ int image_writer_open(
 	pthread_cond_init(&w->queued, NULL);
 	pthread_cond_init(&w->freed, NULL);
 	w->options = *o;
-	w->level = o->level ? o->level : 1;
+	w->level = o->level ? o->level : IMAGE_LEVEL_FASTEST;
 	w->dirfd = dirfd;
 	w->pages_fd = openat(dirfd, IMAGE_PAGES_NAME,
 		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -28,6 +28,8 @@ struct worker {
 	pthread_t thread;
 };
 
+#define IMAGE_LEVEL_FASTEST (-3) /* where the adaptive zstd level begins */
+
 struct image_writer {
 	int dirfd; /* borrowed */
 	int pages_fd;
