@@ -10,7 +10,7 @@
 #include <sys/user.h>
 #include <sys/utsname.h>
 
-#define ADDRESS_END 0x7ffffffff000ull /* x86-64, 4-level page tables */
+#define ADDRESS_END 0xfffffffffff000ull /* x86-64, 5-level page tables */
 #define DESCRIPTOR_MAX (1 << 20)
 
 static int bad(struct err *e, const char *what)
@@ -71,6 +71,23 @@ static int check_shared_file(const Cragon__Vma *vma, struct err *e)
 	return 0;
 }
 
+/* An object's detail is a union: the kind that will read it has to be the one
+ * that it was written for. */
+static int check_object(const Cragon__Image *m, const Cragon__Object *o, struct err *e)
+{
+	const struct kind *kind = kind_by_name(o->kind);
+
+	if (!kind || !kind->make || kind->detail != o->detail_case)
+		return err_set(e, -EINVAL, WHY_BAD_IMAGE,
+			"the image holds an open file of unknown kind \"%s\"; it may be of a newer "
+			"cragon",
+			o->kind);
+	if (o->detail_case == CRAGON__OBJECT__DETAIL_FILE &&
+		(!o->file->identity || o->file->shared > m->n_shared))
+		return bad(e, "an open file without identity or content");
+	return 0;
+}
+
 static int check_vmas(const Cragon__Image *m, const Cragon__Process *p, struct err *e)
 {
 	uint64_t last = 0;
@@ -113,6 +130,8 @@ static int check_process(const Cragon__Image *m, const Cragon__Process *p, struc
 		if (p->fd[i]->object >= m->n_object || p->fd[i]->number < 0 ||
 			p->fd[i]->number >= DESCRIPTOR_MAX)
 			return bad(e, "a descriptor of a missing file");
+	if (p->thread[0]->tid != p->pid)
+		return bad(e, "a process whose first thread is not the main one");
 	for (size_t i = 0; i < p->n_thread; i++)
 		if (p->thread[i]->registers.len != sizeof(struct user_regs_struct) ||
 			p->thread[i]->xstate.len < 512 + 64)
@@ -134,6 +153,11 @@ int restore_check(struct restore *r, struct err *e)
 	for (size_t i = 0; i < m->n_shared; i++)
 		if (m->shared[i]->space != i)
 			return bad(e, "shared memory out of order");
+	for (size_t i = 0; i < m->n_object; i++) {
+		n = check_object(m, m->object[i], e);
+		if (n < 0)
+			return n;
+	}
 	for (size_t i = 0; i < m->n_process; i++) {
 		if (m->process[i]->mm && m->process[i]->mm->space != m->n_shared + i)
 			return bad(e, "address spaces out of order");

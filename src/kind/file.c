@@ -99,8 +99,6 @@ static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *
 	cleanup_fd int fd = -1;
 	int n;
 
-	if (object->file->shared > r->image->n_shared)
-		return err_set(e, -EINVAL, WHY_BAD_IMAGE, "the image names a missing deleted file");
 	if (object->file->shared)
 		fd = reopen_fd(r->shared[object->file->shared - 1], object->flags);
 	else

@@ -1,5 +1,6 @@
 /* Making a job's descriptors anew: see files.h. Everything is opened in cragon
- * itself, before the job exists; the job inherits it. */
+ * itself, before the job exists; the job inherits it. Kinds and details have
+ * been checked (engine/check.c). */
 #include "kind/files.h"
 #include "base/io.h"
 
@@ -78,10 +79,6 @@ static int make_all(struct files_restore *r, struct err *e)
 
 		if (r->fds[i] >= 0)
 			continue; /* came with the other end of its pipe */
-		if (!kind || !kind->make || kind->detail != r->image->object[i]->detail_case)
-			return err_set(e, -EINVAL, WHY_BAD_IMAGE,
-				"the image holds an open file of unknown kind \"%s\"",
-				r->image->object[i]->kind);
 		n = kind->make(r, i, &r->fds[i], e);
 		if (n < 0)
 			return n;
