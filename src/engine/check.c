@@ -3,6 +3,7 @@
  * and are the files it maps still what they were? See restore.h.
  */
 #include "engine/restore.h"
+#include "sys/procfs.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define ADDRESS_END 0xfffffffffff000ull /* x86-64, 5-level page tables */
 #define DESCRIPTOR_MAX (1 << 20)
+#define SPARE_DESCRIPTORS 32 /* pipes and the like, while a job is being built */
 
 static int bad(struct err *e, const char *what)
 {
@@ -141,6 +143,23 @@ static int check_process(const Cragon__Image *m, const Cragon__Process *p, struc
 	return check_file(p->exe, p->exe_identity, e);
 }
 
+/* Where the job's files wait for their numbers: above all of those, and above
+ * all that cragon itself will have open by then. */
+static int choose_fd_base(struct restore *r, int highest, struct err *e)
+{
+	cleanup_free int *own = NULL;
+	int n = proc_fds(getpid(), &own);
+	size_t top;
+
+	if (n <= 0)
+		return err_sys(e, n ? n : -EPROTO, "cannot list our own descriptors");
+	top = (size_t)own[n - 1] + r->meta->n_object + r->meta->n_shared + SPARE_DESCRIPTORS;
+	if (top > DESCRIPTOR_MAX)
+		return bad(e, "more open files than any limit allows");
+	r->fd_base = MAX(MAX(highest + 1, (int)top), 900);
+	return 0;
+}
+
 int restore_check(struct restore *r, struct err *e)
 {
 	const Cragon__Image *m = r->meta;
@@ -167,6 +186,5 @@ int restore_check(struct restore *r, struct err *e)
 		for (size_t k = 0; k < m->process[i]->n_fd; k++)
 			highest = MAX(highest, m->process[i]->fd[k]->number);
 	}
-	r->fd_base = MAX(highest + 1, 900);
-	return 0;
+	return choose_fd_base(r, highest, e);
 }

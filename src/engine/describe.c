@@ -257,8 +257,10 @@ static int describe_live(struct dump *d, struct dump_process *p, const struct pr
 	process->cwd = link_string(d, pid, "cwd");
 	process->root = link_string(d, pid, "root");
 	process->umask = status->umask;
-	if (!process->cwd || !process->root)
-		return err_sys(e, -ESRCH, "process %d", process->pid);
+	if (!process->cwd || !process->root) {
+		dump_obstacle(d, p, "its working or root directory has no name that can be read");
+		return 0;
+	}
 	if (strlen(process->cwd) > 10 && access(process->cwd, F_OK) < 0)
 		dump_obstacle(d, p, "its working directory %s no longer exists", process->cwd);
 	if (proc_read(pid, "cmdline", &text) == 0) {
