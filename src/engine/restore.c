@@ -129,6 +129,8 @@ static int build(struct restore *r, struct err *e)
 	if (n == 0)
 		n = each_live(r, restore_threads, e);
 	if (n == 0)
+		n = restore_owners(r, e);
+	if (n == 0)
 		n = restore_zombies(r, e);
 	if (n == 0)
 		n = restore_stopped(r, e);

@@ -62,6 +62,9 @@ int restore_protect(struct restored *, struct err *);
 int vdso_make_stubs(uint8_t *image_vdso, size_t image_len, const uint8_t *now, size_t now_len,
 	uint64_t there);
 
+/* owners.c: locks that name their owner, when threads have new ids */
+int restore_owners(struct restore *, struct err *);
+
 /* task.c */
 int restore_process_state(struct restore *, struct restored *, struct err *);
 int restore_threads(struct restore *, struct restored *, struct err *);
