@@ -76,10 +76,19 @@ static char *unescape(struct dump *d, const char *path)
 	return copy;
 }
 
+/* Files that only let others look on, and that vanish whenever they like: the
+ * counters of a Java VM are deleted by any other VM of the user that does not
+ * see its process. Their content goes with the image; nobody looks afterwards. */
+static bool is_display(const char *path)
+{
+	return starts_with(path, "/tmp/hsperfdata_");
+}
+
 /* Shared memory and deleted files: content goes with Image.shared. */
 static int shared_area(struct dump *d, const struct proc_vma *v, Cragon__Vma *vma)
 {
-	bool memory = starts_with(v->path, "/dev/zero") || starts_with(v->path, "/memfd:");
+	bool memory = starts_with(v->path, "/dev/zero") || starts_with(v->path, "/memfd:") ||
+		is_display(v->path);
 	struct files_dump files = {.arena = &d->arena, .image = &d->image};
 	struct stat st = {.st_dev = v->device, .st_ino = v->inode, .st_mode = S_IFREG | 0600};
 	int index = shared_add(&files, &st,
@@ -120,6 +129,8 @@ static int file_area(struct dump *d, struct dump_process *p, const struct proc_v
 		dump_obstacle(d, p, "memory mapped from %s, which is not a regular file", path);
 		return 0;
 	}
+	if (v->shared && is_display(path))
+		return shared_area(d, v, vma);
 	vma->kind = v->shared ? CRAGON__VMA__KIND__FILE_SHARED : CRAGON__VMA__KIND__FILE_PRIVATE;
 	vma->path = path;
 	vma->identity = file_identity(&d->arena, &st);
