@@ -13,26 +13,13 @@
 set -u
 
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
-CRAGON=$(readlink -f "${CRAGON:-$root/build/cragon}")
-RUN_AS=${RUN_AS:-}
+. "$root/test/runner.sh"
 JOBS=${JOBS:-1}
 KILLS=${KILLS:-2}
 read -ra OPTIONS <<<"${OPTIONS:-}"
 LIMIT=240 # seconds for any one step
 
-user=${RUN_AS:-$(id -un)}
-as=()
-if [ -n "$RUN_AS" ] && [ "$(id -u)" -eq 0 ]; then
-	as=(setpriv "--reuid=$RUN_AS" "--regid=$(id -g "$RUN_AS")" --clear-groups)
-elif [ "$user" != "$(id -un)" ]; then
-	echo "apps.sh: only root can run programs as $RUN_AS" >&2
-	exit 2
-fi
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/cragon-apps.XXXXXX") || exit 1
-chmod 755 "$work"
-trap 'rm -rf "$work"' EXIT
-: >"$work/lock"
+make_work apps
 # Where the account can read it, wherever this tree is.
 cp -r "$root/test/apps" "$work/apps"
 chmod -R a+rX "$work/apps"
@@ -44,36 +31,8 @@ fail() { # WHY
 	return 1
 }
 
-ended() { # PID; a zombie of ours has ended too
-	local state
-	state=$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
-	[ -z "$state" ] || [ "$state" = Z ]
-}
-
-descendants() { # PID
-	local child
-	cat "/proc/$1/task/"*/children 2>/dev/null | tr -s ' ' '\n' | while read -r child; do
-		echo "$child"
-		descendants "$child"
-	done
-}
-
 newest_image() { find ../job/checkpoint_images -maxdepth 1 -name '[0-9]*' 2>/dev/null | sort -V | tail -n 1; }
 now_ms() { date +%s%3N; }
-
-# The whole job is dead soon after cragon.
-kill_all() {
-	local pids pid deadline=$((SECONDS + 20))
-	pids=$(descendants "$cragon")
-	kill -KILL "$cragon"
-	wait "$cragon" 2>/dev/null
-	for pid in $pids; do
-		until ended "$pid"; do
-			[ "$SECONDS" -lt "$deadline" ] || { fail "left behind after SIGKILL to cragon: $pid"; return; }
-			sleep 0.01
-		done
-	done
-}
 
 # Lets it run for MS at least, and until there is an image newer than the last
 # one it was resumed from; then kills it.
@@ -87,7 +46,7 @@ run_then_kill() { # MS NTH
 		sleep 0.05
 	done
 	note "kill $2: newest image ${newest##*/}, $(wc -l <out) lines"
-	kill_all
+	kill_all "$cragon"
 }
 
 # In a directory with `expected`, its code and its duration: the program again, disturbed.
@@ -95,7 +54,7 @@ disturbed() { # MS
 	local step=$(($1 / (KILLS + 1))) nth newest='' code
 	: >out
 	: >err
-	[ ${#as[@]} -eq 0 ] || chown "$RUN_AS" out err
+	give_to_account out err
 	"${as[@]+"${as[@]}"}" "$CRAGON" run -i 1 -w ../job "${OPTIONS[@]+"${OPTIONS[@]}"}" -- \
 		"$app" run "$name" >out 2>err </dev/null &
 	cragon=$!
@@ -106,11 +65,7 @@ disturbed() { # MS
 			>"$dir/restart.$nth" 2>>"$dir/restart.err" </dev/null) &
 		cragon=$!
 	done
-	local deadline=$((SECONDS + LIMIT))
-	until ended "$cragon"; do
-		[ "$SECONDS" -lt "$deadline" ] || { fail "did not end in $LIMIT s"; return; }
-		sleep 0.05
-	done
+	within "$LIMIT" ended "$cragon" || { fail "did not end in $LIMIT s"; return; }
 	wait "$cragon"
 	code=$?
 	[ "$code" -eq "$expected_code" ] || { fail "exit code $code, undisturbed $expected_code"; return; }
@@ -140,9 +95,9 @@ run_one() { # NAME
 	exec 2>shell # what bash says about processes that were killed
 	: >notes
 	: >differences
-	[ ${#as[@]} -eq 0 ] || chown "$RUN_AS" . data expected actual
-	export DATA=$dir/data HOME=$dir USER=$user
-	unset XDG_STATE_HOME XDG_RUNTIME_DIR XDG_CONFIG_HOME
+	give_to_account . data expected actual
+	export DATA=$dir/data
+	clean_environment "$dir"
 	if compare; then
 		verdict="ok - $test"
 	else
@@ -154,11 +109,7 @@ run_one() { # NAME
 		[ -z "$cragon" ] || kill -KILL "$cragon"
 		echo "$test" >>"$work/failed"
 	fi
-	(
-		flock 9
-		echo "$verdict"
-		if [ "${verdict%% *}" != ok ] || [ -n "${VERBOSE:-}" ]; then cat "$dir/notes"; fi
-	) 9>"$work/lock"
+	tell "$verdict" "$dir/notes"
 	cd / && rm -rf "$dir"
 }
 

@@ -22,26 +22,13 @@
 set -u
 
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
-CRAGON=$(readlink -f "${CRAGON:-$root/build/cragon}")
+. "$root/test/runner.sh"
 VICTIMS=$(readlink -f "${VICTIMS:-$root/build/test/victims}")
-RUN_AS=${RUN_AS:-}
 MODES=${MODES:-}
 JOBS=${JOBS:-2}
 LIMIT=20 # seconds for any one step
 
-user=${RUN_AS:-$(id -un)}
-as=()
-if [ -n "$RUN_AS" ] && [ "$(id -u)" -eq 0 ]; then
-	as=(setpriv "--reuid=$RUN_AS" "--regid=$(id -g "$RUN_AS")" --clear-groups)
-elif [ "$user" != "$(id -un)" ]; then
-	echo "victims.sh: only root can run the victims as $RUN_AS" >&2
-	exit 2
-fi
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/cragon-victims.XXXXXX") || exit 1
-chmod 755 "$work"
-trap 'rm -rf "$work"' EXIT
-: >"$work/lock"
+make_work victims
 
 # Programs that keep ids of processes cannot have new ones, and an ordinary
 # user's undumpable ones cannot be traced without a namespace.
@@ -94,14 +81,6 @@ fail() { # WHY
 	return 1
 }
 
-within() { # CONDITION...: waits until it holds, at most $LIMIT seconds
-	local deadline=$((SECONDS + LIMIT))
-	until "$@"; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.02
-	done
-}
-
 # Starts cragon in the background; its process id is left in $cragon.
 cragon_start() { # ARGUMENTS...
 	"${as[@]+"${as[@]}"}" "$CRAGON" "$@" >>out 2>>err </dev/null &
@@ -118,28 +97,6 @@ resumed() { # NTH
 	}
 }
 said_ready() { { said ready && [ -S job/control ]; } || grep -q '^skip ' out || ended "$cragon"; }
-
-# A zombie of ours has ended too: `wait` fetches its code.
-ended() { # PID
-	local state
-	state=$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
-	[ -z "$state" ] || [ "$state" = Z ]
-}
-all_gone() {
-	local pid
-	for pid in "$@"; do
-		ended "$pid" || return 1
-	done
-}
-
-# Every process below PID, cragon's reaper included.
-descendants() { # PID
-	local child
-	cat "/proc/$1/task/"*/children 2>/dev/null | tr -s ' ' '\n' | while read -r child; do
-		echo "$child"
-		descendants "$child"
-	done
-}
 
 # What must be the same before and after a checkpoint, for each of the job's own.
 portrait() { # PID...
@@ -168,7 +125,7 @@ unheld() { # PID...
 
 begin() { # RUN-OPTIONS...
 	cragon_start run -i off -w job "$@" -- "$VICTIMS/$victim"
-	within said_ready || { fail "not ready in $LIMIT s"; return; }
+	within "$LIMIT" said_ready || { fail "not ready in $LIMIT s"; return; }
 	skipped=$(sed -n 's/^skip //p' out)
 	[ -z "$skipped" ] || return 0
 	said ready || fail "ended before it was ready"
@@ -177,7 +134,7 @@ begin() { # RUN-OPTIONS...
 finish() {
 	: >go
 	chmod 644 go
-	within ended "$cragon" || { fail "did not end in $LIMIT s"; return; }
+	within "$LIMIT" ended "$cragon" || { fail "did not end in $LIMIT s"; return; }
 	wait "$cragon"
 	local code=$?
 	[ "$code" -eq 0 ] || { fail "exit code $code"; return; }
@@ -188,20 +145,11 @@ checkpoint() { # OPTIONS...
 	cragon_ask checkpoint "$@" job || fail "checkpoint failed"
 }
 
-kill_all() {
-	local pids
-	pids=$(descendants "$cragon")
-	kill -KILL "$cragon"
-	wait "$cragon" 2>/dev/null
-	# shellcheck disable=SC2086 # a list of numbers
-	within all_gone $pids || fail "left behind after SIGKILL to cragon: $pids"
-}
-
 resume() { # NTH OPTIONS...
 	local nth=$1
 	shift
 	cragon_start restart -w "$dir/job" "$@"
-	within resumed "$nth" || { fail "not resumed in $LIMIT s"; return; }
+	within "$LIMIT" resumed "$nth" || { fail "not resumed in $LIMIT s"; return; }
 	! ended "$cragon" || [ -n "$(sed -n '/^ok$/p' out)" ] || fail "restart ended early"
 }
 
@@ -214,7 +162,7 @@ mode_goon() {
 	portrait $pids >before
 	checkpoint || return
 	# shellcheck disable=SC2086
-	within unheld $pids || { fail "left traced"; return; }
+	within "$LIMIT" unheld $pids || { fail "left traced"; return; }
 	# shellcheck disable=SC2086
 	portrait $pids >after
 	if ! moving "$victim" && ! cmp -s before after; then
@@ -226,11 +174,11 @@ mode_goon() {
 }
 
 mode_restore() {
-	begin && { [ -n "$skipped" ] || { checkpoint && sleep 0.1 && kill_all && resume 1 && finish; }; }
+	begin && { [ -n "$skipped" ] || { checkpoint && sleep 0.1 && kill_all "$cragon" && resume 1 && finish; }; }
 }
 
 stopped() {
-	within ended "$cragon" || { fail "not stopped in $LIMIT s"; return; }
+	within "$LIMIT" ended "$cragon" || { fail "not stopped in $LIMIT s"; return; }
 	wait "$cragon"
 	local code=$?
 	[ "$code" -eq 75 ] || fail "checkpoint --stop: exit code $code"
@@ -244,7 +192,7 @@ mode_twice() {
 mode_elsewhere() {
 	begin || return
 	[ -z "$skipped" ] || return 0
-	checkpoint && kill_all || return
+	checkpoint && kill_all "$cragon" || return
 	sleep 1.5 # a clock that jumps shows
 	(
 		umask 027
@@ -252,7 +200,7 @@ mode_elsewhere() {
 		exec "${as[@]+"${as[@]}"}" "$CRAGON" restart -w "$dir/job" >>"$dir/out" 2>>"$dir/err" </dev/null
 	) &
 	cragon=$!
-	within resumed 1 || { fail "not resumed in $LIMIT s"; return; }
+	within "$LIMIT" resumed 1 || { fail "not resumed in $LIMIT s"; return; }
 	finish
 }
 
@@ -272,7 +220,7 @@ mode_pids() {
 	begin --no-namespace || return
 	[ -z "$skipped" ] || return 0
 	pids=$(descendants "$cragon")
-	checkpoint && kill_all || return
+	checkpoint && kill_all "$cragon" || return
 	# shellcheck disable=SC2086
 	take $pids
 	resume 1 && finish
@@ -288,7 +236,7 @@ mode_bare() {
 }
 
 mode_again() {
-	begin && { [ -n "$skipped" ] || { checkpoint && checkpoint && kill_all && resume 1 && finish; }; }
+	begin && { [ -n "$skipped" ] || { checkpoint && checkpoint && kill_all "$cragon" && resume 1 && finish; }; }
 }
 
 mode_rapid() {
@@ -298,7 +246,7 @@ mode_rapid() {
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		checkpoint || { fail "number $i of ten"; return; }
 	done
-	kill_all && resume 1 && finish
+	kill_all "$cragon" && resume 1 && finish
 }
 
 mode_refused() {
@@ -310,23 +258,22 @@ mode_refused() {
 	fi
 	grep -qi -- "$(refusal_of "$victim")" answers || { fail "the refusal does not name it"; return; }
 	# shellcheck disable=SC2046
-	within unheld $(descendants "$cragon") || { fail "left traced"; return; }
+	within "$LIMIT" unheld $(descendants "$cragon") || { fail "left traced"; return; }
 	finish
 }
 
 run_one() { # VICTIM MODE
 	local victim=$1 mode=$2 dir=$work/$1.$2.$BASHPID skipped='' cragon='' verdict name
 	mkdir "$dir" && cd "$dir" || return
-	[ ${#as[@]} -eq 0 ] || chown "$RUN_AS" "$dir"
+	give_to_account "$dir"
 	exec 2>shell # what bash says about processes that were killed
 	: >notes
 	: >answers
-	export VICTIM_GO=$dir/go HOME=$dir USER=$user
-	unset XDG_STATE_HOME XDG_RUNTIME_DIR XDG_CONFIG_HOME
-	umask 022
+	export VICTIM_GO=$dir/go
+	clean_environment "$dir"
 	: >out
 	: >err
-	[ ${#as[@]} -eq 0 ] || chown "$RUN_AS" out err
+	give_to_account out err
 	name=victim/$victim/$mode/$user
 	if "mode_$mode"; then
 		verdict="ok - $name${skipped:+ # SKIP $skipped}"
@@ -341,11 +288,7 @@ run_one() { # VICTIM MODE
 		[ -z "$cragon" ] || kill -KILL "$cragon" 2>/dev/null
 		echo "$name" >>"$work/failed"
 	fi
-	(
-		flock 9
-		echo "$verdict"
-		[ "${verdict%% *}" = ok ] || cat notes
-	) 9>"$work/lock"
+	tell "$verdict" notes
 	cd / && rm -rf "$dir"
 }
 
