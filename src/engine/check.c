@@ -6,14 +6,19 @@
 #include "sys/procfs.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/user.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 
 #define ADDRESS_END 0xfffffffffff000ull /* x86-64, 5-level page tables */
 #define DESCRIPTOR_MAX (1 << 20)
 #define SPARE_DESCRIPTORS 32 /* pipes and the like, while a job is being built */
+#define ID_END (1 << 22)     /* PID_MAX_LIMIT of 64-bit kernels */
+#define TREE_DEPTH_MAX 1000  /* tree.c descends by calling itself */
+#define CLOCK_END (1ull << 62) /* so that differences of clocks do not overflow */
 
 static int bad(struct err *e, const char *what)
 {
@@ -26,12 +31,26 @@ static int check_machine(const Cragon__Image *m, struct err *e)
 
 	if (!m->machine || !m->clock || !m->tree)
 		return bad(e, "machine, clock or tree is missing");
+	if (m->clock->realtime_ns > CLOCK_END || m->clock->monotonic_ns > CLOCK_END ||
+		m->clock->boottime_ns > CLOCK_END)
+		return bad(e, "its clocks are beyond all time");
 	if (m->machine->page_bytes != CRAGON_PAGE_BYTES || uname(&uts) < 0 ||
 		strcmp(uts.machine, m->machine->architecture) != 0)
 		return err_set(e, -ENOTSUP, WHY_UNSUPPORTED,
 			"the image was taken on %s; resume it on such a machine",
 			m->machine->architecture);
 	return 0;
+}
+
+/* Opening a FIFO for reading waits for somebody to write: for ever, here. */
+static int check_regular(const char *path, const struct stat *st, struct err *e)
+{
+	if (S_ISREG(st->st_mode))
+		return 0;
+	return err_set(e, -ESTALE, WHY_FILE_CHANGED,
+		"%s, which the job uses, is no longer a regular file; put it back as it was, then "
+		"restart",
+		path);
 }
 
 /* A mapped program or library that differs would be executed with the old
@@ -47,6 +66,8 @@ static int check_file(const char *path, const Cragon__FileIdentity *id, struct e
 		return err_set(e, -errno, WHY_FILE_CHANGED,
 			"%s, which the job uses, cannot be found (%s); put it back, then restart",
 			path, strerror(errno));
+	if (check_regular(path, &st, e) < 0)
+		return e->code;
 	mtime = (uint64_t)st.st_mtim.tv_sec * NS_PER_SEC + (uint64_t)st.st_mtim.tv_nsec;
 	if ((uint64_t)st.st_size != id->size || mtime != id->mtime_ns)
 		return err_set(e, -ESTALE, WHY_FILE_CHANGED,
@@ -65,6 +86,8 @@ static int check_shared_file(const Cragon__Vma *vma, struct err *e)
 			"%s, which the job has mapped, cannot be found (%s); put it back, then "
 			"restart",
 			vma->path, strerror(errno));
+	if (check_regular(vma->path, &st, e) < 0)
+		return e->code;
 	if (vma->identity && (uint64_t)st.st_size < vma->identity->size)
 		return err_set(e, -ESTALE, WHY_FILE_CHANGED,
 			"%s, which the job has mapped, has shrunk since the checkpoint; put it back "
@@ -73,11 +96,30 @@ static int check_shared_file(const Cragon__Vma *vma, struct err *e)
 	return 0;
 }
 
+static bool opens_by_name(const Cragon__Object *o)
+{
+	switch (o->detail_case) {
+	case CRAGON__OBJECT__DETAIL_FILE:
+		return !o->file->shared;
+	case CRAGON__OBJECT__DETAIL_DEVICE:
+	case CRAGON__OBJECT__DETAIL__NOT_SET: /* a directory */
+		return true;
+	case CRAGON__OBJECT__DETAIL_PIPE:
+	case CRAGON__OBJECT__DETAIL_EVENTFD:
+	case CRAGON__OBJECT__DETAIL_EPOLL:
+	case CRAGON__OBJECT__DETAIL_OUTSIDE:
+	case _CRAGON__OBJECT__DETAIL__CASE_IS_INT_SIZE:
+	default:
+		return false;
+	}
+}
+
 /* An object's detail is a union: the kind that will read it has to be the one
  * that it was written for. */
 static int check_object(const Cragon__Image *m, const Cragon__Object *o, struct err *e)
 {
 	const struct kind *kind = kind_by_name(o->kind);
+	struct stat st;
 
 	if (!kind || !kind->make || kind->detail != o->detail_case)
 		return err_set(e, -EINVAL, WHY_BAD_IMAGE,
@@ -87,13 +129,18 @@ static int check_object(const Cragon__Image *m, const Cragon__Object *o, struct 
 	if (o->detail_case == CRAGON__OBJECT__DETAIL_FILE &&
 		(!o->file->identity || o->file->shared > m->n_shared))
 		return bad(e, "an open file without identity or content");
+	if (opens_by_name(o) && stat(o->path, &st) == 0 && S_ISFIFO(st.st_mode))
+		return err_set(e, -ESTALE, WHY_FILE_CHANGED,
+			"%s, which the job has open, has become a FIFO; put it back as it was, "
+			"then restart",
+			o->path);
 	return 0;
 }
 
 static int check_vmas(const Cragon__Image *m, const Cragon__Process *p, struct err *e)
 {
 	uint64_t last = 0;
-	const char *checked = "";
+	const char *checked = NULL;
 
 	for (size_t i = 0; i < p->n_vma; i++) {
 		const Cragon__Vma *v = p->vma[i];
@@ -109,7 +156,8 @@ static int check_vmas(const Cragon__Image *m, const Cragon__Process *p, struct e
 			return bad(e, "an area of missing shared memory");
 		if (v->kind == CRAGON__VMA__KIND__FILE_SHARED)
 			r = check_shared_file(v, e);
-		if (v->kind == CRAGON__VMA__KIND__FILE_PRIVATE && strcmp(checked, v->path) != 0) {
+		if (v->kind == CRAGON__VMA__KIND__FILE_PRIVATE &&
+			(!checked || strcmp(checked, v->path) != 0)) {
 			r = check_file(v->path, v->identity, e);
 			checked = v->path;
 		}
@@ -119,10 +167,64 @@ static int check_vmas(const Cragon__Image *m, const Cragon__Process *p, struct e
 	return 0;
 }
 
+static bool is_signal(int sig)
+{
+	return sig > 0 && sig < _NSIG;
+}
+
+/* What it takes from its birth, and leaves at its end. */
+static int check_life(const Cragon__Process *p, struct err *e)
+{
+	int status = p->exit_status;
+
+	/* clone(2) takes both the signal and what is shared from one word. */
+	if (p->exit_signal && !is_signal(p->exit_signal))
+		return bad(e, "a process that ends with no known signal");
+	if (p->pgid < 0 || p->pgid >= ID_END || p->sid < 0 || p->sid >= ID_END)
+		return bad(e, "a group or session without id");
+	switch (p->state) {
+	case CRAGON__PROCESS__STATE__LIVE:
+	case CRAGON__PROCESS__STATE__STOPPED:
+		return 0;
+	case CRAGON__PROCESS__STATE__ZOMBIE:
+		if (WIFEXITED(status) || (WIFSIGNALED(status) && is_signal(WTERMSIG(status))))
+			return 0;
+		return bad(e, "an ended process that did not end");
+	case _CRAGON__PROCESS__STATE_IS_INT_SIZE:
+	default:
+		return bad(e, "a process in an unknown state");
+	}
+}
+
+static int check_pending(const ProtobufCBinaryData *pending, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (pending[i].len != sizeof(siginfo_t))
+			return bad(e, "a pending signal of another size");
+	return 0;
+}
+
+static int check_threads(const Cragon__Process *p, struct err *e)
+{
+	if (p->thread[0]->tid != p->pid)
+		return bad(e, "a process whose first thread is not the main one");
+	for (size_t i = 0; i < p->n_thread; i++) {
+		const Cragon__Thread *t = p->thread[i];
+
+		if (t->registers.len != sizeof(struct user_regs_struct) || t->xstate.len < 512 + 64)
+			return bad(e, "a thread without registers");
+		if (check_pending(t->pending, t->n_pending, e) < 0)
+			return e->code;
+	}
+	return check_pending(p->pending, p->n_pending, e);
+}
+
 static int check_process(const Cragon__Image *m, const Cragon__Process *p, struct err *e)
 {
 	if (p->pid <= 0)
 		return bad(e, "a process without id");
+	if (check_life(p, e) < 0)
+		return e->code;
 	if (p->state == CRAGON__PROCESS__STATE__ZOMBIE)
 		return 0;
 	if (!p->mm || !p->flags || !p->credentials || !p->n_thread ||
@@ -132,15 +234,86 @@ static int check_process(const Cragon__Image *m, const Cragon__Process *p, struc
 		if (p->fd[i]->object >= m->n_object || p->fd[i]->number < 0 ||
 			p->fd[i]->number >= DESCRIPTOR_MAX)
 			return bad(e, "a descriptor of a missing file");
-	if (p->thread[0]->tid != p->pid)
-		return bad(e, "a process whose first thread is not the main one");
-	for (size_t i = 0; i < p->n_thread; i++)
-		if (p->thread[i]->registers.len != sizeof(struct user_regs_struct) ||
-			p->thread[i]->xstate.len < 512 + 64)
-			return bad(e, "a thread without registers");
+	if (p->n_action >= _NSIG)
+		return bad(e, "handlers of more signals than there are");
+	if (check_threads(p, e) < 0)
+		return e->code;
 	if (check_vmas(m, p, e) < 0)
 		return e->code;
 	return check_file(p->exe, p->exe_identity, e);
+}
+
+/* ---- the tree ------------------------------------------------------------- */
+
+struct known_id {
+	int32_t id;
+	uint32_t depth; /* generations above a process; unused for other threads */
+	size_t index;   /* of its process; SIZE_MAX: no process has this id */
+};
+
+static int compare_ids(const void *a, const void *b)
+{
+	int32_t x = ((const struct known_id *)a)->id, y = ((const struct known_id *)b)->id;
+
+	return (x > y) - (x < y);
+}
+
+/* The ids of the reaper and of all threads, ascending. NULL when out of memory. */
+static struct known_id *list_ids(const Cragon__Image *m, size_t *ret_n)
+{
+	size_t n = 1, k = 0;
+	struct known_id *ids;
+
+	for (size_t i = 0; i < m->n_process; i++)
+		n += MAX(m->process[i]->n_thread, (size_t)1);
+	ids = calloc(n, sizeof *ids);
+	if (!ids)
+		return NULL;
+	ids[k++] = (struct known_id){m->tree->reaper_pid, 0, SIZE_MAX};
+	for (size_t i = 0; i < m->n_process; i++) {
+		ids[k++] = (struct known_id){m->process[i]->pid, 0, i};
+		for (size_t t = 1; t < m->process[i]->n_thread; t++)
+			ids[k++] = (struct known_id){m->process[i]->thread[t]->tid, 0, SIZE_MAX};
+	}
+	qsort(ids, n, sizeof *ids, compare_ids);
+	*ret_n = n;
+	return ids;
+}
+
+static struct known_id *find_id(struct known_id *ids, size_t n, int32_t id)
+{
+	struct known_id key = {.id = id};
+
+	return bsearch(&key, ids, n, sizeof *ids, compare_ids);
+}
+
+/* One id for each, and every parent before its children: no circles. */
+static int check_tree(const Cragon__Image *m, struct err *e)
+{
+	cleanup_free struct known_id *ids = NULL;
+	size_t n;
+
+	ids = list_ids(m, &n);
+	if (!ids)
+		return err_sys(e, -ENOMEM, "checking the image");
+	if (ids[0].id <= 0 || ids[n - 1].id >= ID_END)
+		return bad(e, "a process or thread without id");
+	for (size_t i = 1; i < n; i++)
+		if (ids[i].id == ids[i - 1].id)
+			return bad(e, "two processes or threads have the same id");
+	for (size_t i = 0; i < m->n_process; i++) {
+		struct known_id *self = find_id(ids, n, m->process[i]->pid);
+		const struct known_id *parent = find_id(ids, n, m->process[i]->parent);
+
+		if (m->process[i]->parent == m->tree->reaper_pid)
+			continue;
+		if (!parent || parent->index >= i)
+			return bad(e, "a process before its parent, or without one");
+		self->depth = parent->depth + 1;
+		if (self->depth > TREE_DEPTH_MAX)
+			return bad(e, "too many generations of processes");
+	}
+	return 0;
 }
 
 /* Where the job's files wait for their numbers: above all of those, and above
@@ -186,5 +359,8 @@ int restore_check(struct restore *r, struct err *e)
 		for (size_t k = 0; k < m->process[i]->n_fd; k++)
 			highest = MAX(highest, m->process[i]->fd[k]->number);
 	}
+	n = check_tree(m, e);
+	if (n < 0)
+		return n;
 	return choose_fd_base(r, highest, e);
 }

@@ -67,15 +67,18 @@ static bool overlaps(uint64_t a, uint64_t a_end, uint64_t b, uint64_t b_end)
 static taddr find_room(const Cragon__Process *process, const struct area *areas, int n,
 	uint64_t bytes)
 {
-	for (taddr at = 0x200000000000ull; at < 0x7f0000000000ull; at += 2 * MIB) {
-		bool taken = false;
+	const taddr last = 0x7f0000000000ull;
+	uint64_t past;
 
-		for (size_t i = 0; i < process->n_vma && !taken; i++)
-			taken = overlaps(at, at + bytes, process->vma[i]->start,
-				process->vma[i]->end);
-		for (int i = 0; i < n && !taken; i++)
-			taken = overlaps(at, at + bytes, areas[i].start, areas[i].end);
-		if (!taken)
+	for (taddr at = 0x200000000000ull; at < last; at = (past / (2 * MIB) + 1) * (2 * MIB)) {
+		past = 0;
+		for (size_t i = 0; i < process->n_vma && !past; i++)
+			if (overlaps(at, at + bytes, process->vma[i]->start, process->vma[i]->end))
+				past = MIN(process->vma[i]->end, last);
+		for (int i = 0; i < n && !past; i++)
+			if (overlaps(at, at + bytes, areas[i].start, areas[i].end))
+				past = MIN(areas[i].end, last);
+		if (!past)
 			return at;
 	}
 	return 0;

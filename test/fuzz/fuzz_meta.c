@@ -25,6 +25,16 @@ static Cragon__Image *unpack(const uint8_t *data, size_t size)
 	return meta_parse(&meta, file, ENVELOPE_BYTES + size, &e) == 0 ? meta : NULL;
 }
 
+static bool born_after_parent(const Cragon__Image *m, size_t child)
+{
+	if (m->process[child]->parent == m->tree->reaper_pid)
+		return true;
+	for (size_t i = 0; i < child; i++)
+		if (m->process[i]->pid == m->process[child]->parent)
+			return true;
+	return false;
+}
+
 static void keeps_promises(const Cragon__Image *m)
 {
 	for (size_t i = 0; i < m->n_object; i++) {
@@ -36,6 +46,8 @@ static void keeps_promises(const Cragon__Image *m)
 	for (size_t i = 0; i < m->n_process; i++) {
 		const Cragon__Process *p = m->process[i];
 
+		if (!born_after_parent(m, i))
+			abort();
 		if (p->state == CRAGON__PROCESS__STATE__ZOMBIE)
 			continue;
 		if (!p->mm || !p->flags || !p->credentials || !p->n_thread)

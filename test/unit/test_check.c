@@ -7,6 +7,7 @@
 #include "engine/restore.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/user.h>
 #include <sys/utsname.h>
@@ -24,7 +25,7 @@ struct world {
 	Cragon__ProcessFlags flags;
 	Cragon__Credentials credentials;
 	uint32_t ids[4];
-	Cragon__Thread thread, *threads[1];
+	Cragon__Thread thread, *threads[2];
 	uint8_t registers[sizeof(struct user_regs_struct)], xstate[1024];
 	Cragon__Vma vma[2], *vmas[2];
 	Cragon__Descriptor fd, *fds[1];
@@ -32,6 +33,8 @@ struct world {
 	Cragon__File file;
 	Cragon__FileIdentity identity;
 	Cragon__Shared shared, *shareds[1];
+	ProtobufCBinaryData pending;
+	Cragon__SignalAction *actions[65];
 	struct utsname uts;
 };
 
@@ -85,7 +88,7 @@ static void world_make(struct world *w)
 	w->machine.architecture = w->uts.machine;
 	w->credentials.uid = w->credentials.gid = w->ids;
 	w->credentials.n_uid = w->credentials.n_gid = 4;
-	w->threads[0] = &w->thread;
+	w->threads[0] = w->threads[1] = &w->thread;
 	w->thread.tid = 2;
 	w->thread.registers = (ProtobufCBinaryData){sizeof w->registers, w->registers};
 	w->thread.xstate = (ProtobufCBinaryData){sizeof w->xstate, w->xstate};
@@ -112,12 +115,23 @@ static void world_make(struct world *w)
 	w->meta.machine = &w->machine;
 	w->meta.clock = &w->clock;
 	w->meta.tree = &w->tree;
+	w->tree.reaper_pid = 1;
 	w->meta.process = w->processes;
 	w->meta.n_process = 1;
 	w->meta.object = w->objects;
 	w->meta.n_object = 1;
 	w->meta.shared = w->shareds;
 	w->meta.n_shared = 1;
+}
+
+static void add_zombie(struct world *w)
+{
+	make_process(w, 1);
+	w->process[1].state = CRAGON__PROCESS__STATE__ZOMBIE;
+	w->process[1].mm = NULL;
+	w->process[1].flags = NULL;
+	w->process[1].n_thread = 0;
+	w->meta.n_process = 2;
 }
 
 static int check(struct world *w, struct err *e)
@@ -141,6 +155,30 @@ static void a_sound_image_passes(void **state)
 	D(no_clock, w->meta.clock = NULL)                                                      \
 	D(no_tree, w->meta.tree = NULL)                                                        \
 	D(no_process, w->meta.n_process = 0)                                                   \
+	D(monotonic_overflow, w->clock.monotonic_ns = 1ull << 63)                              \
+	D(boottime_overflow, w->clock.boottime_ns = UINT64_MAX)                                \
+	D(no_reaper, w->tree.reaper_pid = 0)                                                   \
+	D(is_the_reaper, w->tree.reaper_pid = 2)                                               \
+	D(own_parent, w->process[0].parent = 2)                                                \
+	D(parent_unknown, w->process[0].parent = 77)                                           \
+	D(no_parent, w->process[0].parent = 0)                                                 \
+	D(circle_of_parents, (add_zombie(w), w->process[0].parent = 3,                         \
+				     w->process[1].parent = 2))                                \
+	D(parent_later, (add_zombie(w), w->process[0].parent = 3))                             \
+	D(same_process_twice, (add_zombie(w), w->process[1].pid = 2))                          \
+	D(same_thread_twice, w->process[0].n_thread = 2)                                       \
+	D(id_beyond_all, (add_zombie(w), w->process[1].pid = 1 << 22))                         \
+	D(zombie_stopped, (add_zombie(w), w->process[1].exit_status = 0x137f))                 \
+	D(zombie_of_no_signal, (add_zombie(w), w->process[1].exit_status = 0x7e))              \
+	D(exit_signal_shares_memory, w->process[0].exit_signal = 0x100)                        \
+	D(exit_signal_negative, w->process[0].exit_signal = -1)                                \
+	D(negative_group, w->process[0].pgid = INT32_MIN)                                      \
+	D(negative_session, w->process[0].sid = -1)                                            \
+	D(unknown_state, w->process[0].state = (Cragon__Process__State)7)                      \
+	D(short_pending, (w->process[0].pending = &w->pending, w->process[0].n_pending = 1))   \
+	D(short_thread_pending, (w->thread.pending = &w->pending, w->thread.n_pending = 1))    \
+	D(too_many_actions, (w->process[0].action = w->actions, w->process[0].n_action = 65))  \
+	D(private_mapping_of_nothing, w->vma[0].kind = CRAGON__VMA__KIND__FILE_PRIVATE)        \
 	D(no_pid, w->process[0].pid = 0)                                                       \
 	D(negative_pid, w->process[0].pid = -7)                                                \
 	D(no_memory, w->process[0].mm = NULL)                                                  \
@@ -239,13 +277,61 @@ static void a_zombie_needs_little(void **state)
 	struct world w;
 
 	world_make(&w);
-	make_process(&w, 1);
-	w.process[1].state = CRAGON__PROCESS__STATE__ZOMBIE;
-	w.process[1].mm = NULL;
-	w.process[1].flags = NULL;
-	w.process[1].n_thread = 0;
-	w.meta.n_process = 2;
+	add_zombie(&w);
 	assert_ok(check(&w, &e));
+	w.process[1].exit_status = SIGSEGV | 0x80; /* dumped core */
+	w.process[1].parent = 2;
+	assert_ok(check(&w, &e));
+}
+
+/* The tree is built by functions that call themselves. */
+static void generations_are_limited(void **state)
+{
+	static Cragon__Process chain[3000], *list[3000];
+	struct err e = {0};
+	struct world w;
+
+	world_make(&w);
+	w.meta.process = list;
+	for (int i = 0; i < (int)ARRAY_LEN(chain); i++) {
+		cragon__process__init(&chain[i]);
+		chain[i].state = CRAGON__PROCESS__STATE__ZOMBIE;
+		chain[i].pid = 2 + i;
+		chain[i].parent = 1 + i;
+		list[i] = &chain[i];
+	}
+	w.meta.n_process = 500;
+	assert_ok(check(&w, &e));
+	w.meta.n_process = ARRAY_LEN(chain);
+	assert_true(check(&w, &e) < 0);
+	assert_int_equal(e.why, WHY_BAD_IMAGE);
+}
+
+/* Opening it would wait for a writer for ever. */
+static void a_fifo_in_place_of_a_file_is_refused(void **state)
+{
+	char dir[] = "/tmp/cragon-test-XXXXXX";
+	cleanup_free char *path = NULL;
+	struct err e = {0};
+	struct world w;
+
+	assert_non_null(mkdtemp(dir));
+	assert_true(asprintf(&path, "%s/fifo", dir) > 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	world_make(&w);
+	w.object.path = path;
+	assert_int_equal(check(&w, &e), -ESTALE);
+	assert_int_equal(e.why, WHY_FILE_CHANGED);
+	world_make(&w);
+	w.vma[0].kind = CRAGON__VMA__KIND__FILE_SHARED;
+	w.vma[0].path = path;
+	assert_int_equal(check(&w, &e), -ESTALE);
+	world_make(&w);
+	identify(&w.identity, path);
+	w.process[0].exe = path;
+	assert_int_equal(check(&w, &e), -ESTALE);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 int main(void)
@@ -256,6 +342,8 @@ int main(void)
 		cmocka_unit_test(another_machine_is_refused),
 		cmocka_unit_test(changed_files_stop_the_resume),
 		cmocka_unit_test(a_zombie_needs_little),
+		cmocka_unit_test(generations_are_limited),
+		cmocka_unit_test(a_fifo_in_place_of_a_file_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
