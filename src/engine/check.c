@@ -15,9 +15,9 @@
 
 #define ADDRESS_END 0xfffffffffff000ull /* x86-64, 5-level page tables */
 #define DESCRIPTOR_MAX (1 << 20)
-#define SPARE_DESCRIPTORS 32 /* pipes and the like, while a job is being built */
-#define ID_END (1 << 22)     /* PID_MAX_LIMIT of 64-bit kernels */
-#define TREE_DEPTH_MAX 1000  /* tree.c descends by calling itself */
+#define SPARE_DESCRIPTORS 32   /* pipes and the like, while a job is being built */
+#define ID_END (1 << 22)       /* PID_MAX_LIMIT of 64-bit kernels */
+#define TREE_DEPTH_MAX 1000    /* tree.c descends by calling itself */
 #define CLOCK_END (1ull << 62) /* so that differences of clocks do not overflow */
 
 static int bad(struct err *e, const char *what)
@@ -90,8 +90,8 @@ static int check_shared_file(const Cragon__Vma *vma, struct err *e)
 		return e->code;
 	if (vma->identity && (uint64_t)st.st_size < vma->identity->size)
 		return err_set(e, -ESTALE, WHY_FILE_CHANGED,
-			"%s, which the job has mapped, has shrunk since the checkpoint; put it back "
-			"as it was, then restart",
+			"%s, which the job has mapped, has shrunk since the checkpoint; put it "
+			"back as it was, then restart",
 			vma->path);
 	return 0;
 }
@@ -227,8 +227,8 @@ static int check_process(const Cragon__Image *m, const Cragon__Process *p, struc
 		return e->code;
 	if (p->state == CRAGON__PROCESS__STATE__ZOMBIE)
 		return 0;
-	if (!p->mm || !p->flags || !p->credentials || !p->n_thread ||
-		p->credentials->n_uid != 4 || p->credentials->n_gid != 4)
+	if (!p->mm || !p->flags || !p->credentials || !p->n_thread || p->credentials->n_uid != 4 ||
+		p->credentials->n_gid != 4)
 		return bad(e, "a process without memory, threads or user ids");
 	for (size_t i = 0; i < p->n_fd; i++)
 		if (p->fd[i]->object >= m->n_object || p->fd[i]->number < 0 ||
@@ -248,7 +248,7 @@ static int check_process(const Cragon__Image *m, const Cragon__Process *p, struc
 struct known_id {
 	int32_t id;
 	uint32_t depth; /* generations above a process; unused for other threads */
-	size_t index;   /* of its process; SIZE_MAX: no process has this id */
+	size_t index;	/* of its process; SIZE_MAX: no process has this id */
 };
 
 static int compare_ids(const void *a, const void *b)
@@ -350,17 +350,18 @@ int restore_check(struct restore *r, struct err *e)
 		if (n < 0)
 			return n;
 	}
+	n = check_tree(m, e);
+	if (n < 0)
+		return n;
 	for (size_t i = 0; i < m->n_process; i++) {
 		if (m->process[i]->mm && m->process[i]->mm->space != m->n_shared + i)
 			return bad(e, "address spaces out of order");
 		n = check_process(m, m->process[i], e);
 		if (n < 0)
-			return err_in(e, "process %d (%s)", m->process[i]->pid, m->process[i]->comm);
+			return err_in(
+				e, "process %d (%s)", m->process[i]->pid, m->process[i]->comm);
 		for (size_t k = 0; k < m->process[i]->n_fd; k++)
 			highest = MAX(highest, m->process[i]->fd[k]->number);
 	}
-	n = check_tree(m, e);
-	if (n < 0)
-		return n;
 	return choose_fd_base(r, highest, e);
 }

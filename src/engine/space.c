@@ -64,8 +64,8 @@ static bool overlaps(uint64_t a, uint64_t a_end, uint64_t b, uint64_t b_end)
 }
 
 /* Room that is free both now and in the image. */
-static taddr find_room(const Cragon__Process *process, const struct area *areas, int n,
-	uint64_t bytes)
+static taddr find_room(
+	const Cragon__Process *process, const struct area *areas, int n, uint64_t bytes)
 {
 	const taddr last = 0x7f0000000000ull;
 	uint64_t past;

@@ -150,67 +150,66 @@ static void a_sound_image_passes(void **state)
 	assert_ok(check(&w, &e));
 }
 
-#define DAMAGES(D)                                                                             \
-	D(no_machine, w->meta.machine = NULL)                                                  \
-	D(no_clock, w->meta.clock = NULL)                                                      \
-	D(no_tree, w->meta.tree = NULL)                                                        \
-	D(no_process, w->meta.n_process = 0)                                                   \
-	D(monotonic_overflow, w->clock.monotonic_ns = 1ull << 63)                              \
-	D(boottime_overflow, w->clock.boottime_ns = UINT64_MAX)                                \
-	D(no_reaper, w->tree.reaper_pid = 0)                                                   \
-	D(is_the_reaper, w->tree.reaper_pid = 2)                                               \
-	D(own_parent, w->process[0].parent = 2)                                                \
-	D(parent_unknown, w->process[0].parent = 77)                                           \
-	D(no_parent, w->process[0].parent = 0)                                                 \
-	D(circle_of_parents, (add_zombie(w), w->process[0].parent = 3,                         \
-				     w->process[1].parent = 2))                                \
-	D(parent_later, (add_zombie(w), w->process[0].parent = 3))                             \
-	D(same_process_twice, (add_zombie(w), w->process[1].pid = 2))                          \
-	D(same_thread_twice, w->process[0].n_thread = 2)                                       \
-	D(id_beyond_all, (add_zombie(w), w->process[1].pid = 1 << 22))                         \
-	D(zombie_stopped, (add_zombie(w), w->process[1].exit_status = 0x137f))                 \
-	D(zombie_of_no_signal, (add_zombie(w), w->process[1].exit_status = 0x7e))              \
-	D(exit_signal_shares_memory, w->process[0].exit_signal = 0x100)                        \
-	D(exit_signal_negative, w->process[0].exit_signal = -1)                                \
-	D(negative_group, w->process[0].pgid = INT32_MIN)                                      \
-	D(negative_session, w->process[0].sid = -1)                                            \
-	D(unknown_state, w->process[0].state = (Cragon__Process__State)7)                      \
-	D(short_pending, (w->process[0].pending = &w->pending, w->process[0].n_pending = 1))   \
-	D(short_thread_pending, (w->thread.pending = &w->pending, w->thread.n_pending = 1))    \
-	D(too_many_actions, (w->process[0].action = w->actions, w->process[0].n_action = 65))  \
-	D(private_mapping_of_nothing, w->vma[0].kind = CRAGON__VMA__KIND__FILE_PRIVATE)        \
-	D(no_pid, w->process[0].pid = 0)                                                       \
-	D(negative_pid, w->process[0].pid = -7)                                                \
-	D(no_memory, w->process[0].mm = NULL)                                                  \
-	D(no_flags, w->process[0].flags = NULL)                                                \
-	D(no_credentials, w->process[0].credentials = NULL)                                    \
-	D(three_user_ids, w->credentials.n_uid = 3)                                            \
-	D(five_group_ids, w->credentials.n_gid = 5)                                            \
-	D(no_thread, w->process[0].n_thread = 0)                                               \
-	D(wrong_main_thread, w->thread.tid = 3)                                                \
-	D(short_registers, w->thread.registers.len = 8)                                        \
-	D(long_registers, w->thread.registers.len++)                                           \
-	D(no_vector_state, w->thread.xstate.len = 0)                                           \
-	D(wrong_space, w->mm[0].space = 0)                                                     \
-	D(space_out_of_order, w->shared.space = 1)                                             \
-	D(missing_object, w->fd.object = 1)                                                    \
-	D(negative_descriptor, w->fd.number = -1)                                              \
-	D(huge_descriptor, w->fd.number = INT32_MAX)                                           \
-	D(missing_shared, w->vma[1].shared = 1)                                                \
-	D(empty_area, w->vma[0].end = w->vma[0].start)                                         \
-	D(backward_area, w->vma[0].end = w->vma[0].start - 4096)                               \
-	D(crooked_start, w->vma[0].start++)                                                    \
-	D(crooked_end, w->vma[0].end--)                                                        \
-	D(overlapping_areas, w->vma[1].start = w->vma[0].end - 4096)                           \
-	D(kernel_address, w->vma[1].end = 0xffff800000000000)                                  \
-	D(no_executable_identity, w->process[0].exe_identity = NULL)                           \
-	D(unknown_kind, w->object.kind = TEXT("teleport"))                                     \
-	D(kind_without_make, w->object.kind = TEXT("unknown"))                                 \
-	D(detail_of_another_kind, w->object.kind = TEXT("pipe"))                               \
-	D(no_detail, w->object.detail_case = CRAGON__OBJECT__DETAIL__NOT_SET)                  \
-	D(file_without_identity, w->file.identity = NULL)                                      \
-	D(missing_deleted_file, w->file.shared = 2)                                            \
-	D(private_mapping_without_identity, (w->vma[0].kind = CRAGON__VMA__KIND__FILE_PRIVATE, \
+#define DAMAGES(D)                                                                                \
+	D(no_machine, w->meta.machine = NULL)                                                     \
+	D(no_clock, w->meta.clock = NULL)                                                         \
+	D(no_tree, w->meta.tree = NULL)                                                           \
+	D(no_process, w->meta.n_process = 0)                                                      \
+	D(monotonic_overflow, w->clock.monotonic_ns = 1ull << 63)                                 \
+	D(boottime_overflow, w->clock.boottime_ns = UINT64_MAX)                                   \
+	D(no_reaper, w->tree.reaper_pid = 0)                                                      \
+	D(is_the_reaper, w->tree.reaper_pid = 2)                                                  \
+	D(own_parent, w->process[0].parent = 2)                                                   \
+	D(parent_unknown, w->process[0].parent = 77)                                              \
+	D(no_parent, w->process[0].parent = 0)                                                    \
+	D(circle_of_parents, (add_zombie(w), w->process[0].parent = 3, w->process[1].parent = 2)) \
+	D(parent_later, (add_zombie(w), w->process[0].parent = 3))                                \
+	D(same_process_twice, (add_zombie(w), w->process[1].pid = 2))                             \
+	D(same_thread_twice, w->process[0].n_thread = 2)                                          \
+	D(id_beyond_all, (add_zombie(w), w->process[1].pid = 1 << 22))                            \
+	D(zombie_stopped, (add_zombie(w), w->process[1].exit_status = 0x137f))                    \
+	D(zombie_of_no_signal, (add_zombie(w), w->process[1].exit_status = 0x7e))                 \
+	D(exit_signal_shares_memory, w->process[0].exit_signal = 0x100)                           \
+	D(exit_signal_negative, w->process[0].exit_signal = -1)                                   \
+	D(negative_group, w->process[0].pgid = INT32_MIN)                                         \
+	D(negative_session, w->process[0].sid = -1)                                               \
+	D(unknown_state, w->process[0].state = (Cragon__Process__State)7)                         \
+	D(short_pending, (w->process[0].pending = &w->pending, w->process[0].n_pending = 1))      \
+	D(short_thread_pending, (w->thread.pending = &w->pending, w->thread.n_pending = 1))       \
+	D(too_many_actions, (w->process[0].action = w->actions, w->process[0].n_action = 65))     \
+	D(private_mapping_of_nothing, w->vma[0].kind = CRAGON__VMA__KIND__FILE_PRIVATE)           \
+	D(no_pid, w->process[0].pid = 0)                                                          \
+	D(negative_pid, w->process[0].pid = -7)                                                   \
+	D(no_memory, w->process[0].mm = NULL)                                                     \
+	D(no_flags, w->process[0].flags = NULL)                                                   \
+	D(no_credentials, w->process[0].credentials = NULL)                                       \
+	D(three_user_ids, w->credentials.n_uid = 3)                                               \
+	D(five_group_ids, w->credentials.n_gid = 5)                                               \
+	D(no_thread, w->process[0].n_thread = 0)                                                  \
+	D(wrong_main_thread, w->thread.tid = 3)                                                   \
+	D(short_registers, w->thread.registers.len = 8)                                           \
+	D(long_registers, w->thread.registers.len++)                                              \
+	D(no_vector_state, w->thread.xstate.len = 0)                                              \
+	D(wrong_space, w->mm[0].space = 0)                                                        \
+	D(space_out_of_order, w->shared.space = 1)                                                \
+	D(missing_object, w->fd.object = 1)                                                       \
+	D(negative_descriptor, w->fd.number = -1)                                                 \
+	D(huge_descriptor, w->fd.number = INT32_MAX)                                              \
+	D(missing_shared, w->vma[1].shared = 1)                                                   \
+	D(empty_area, w->vma[0].end = w->vma[0].start)                                            \
+	D(backward_area, w->vma[0].end = w->vma[0].start - 4096)                                  \
+	D(crooked_start, w->vma[0].start++)                                                       \
+	D(crooked_end, w->vma[0].end--)                                                           \
+	D(overlapping_areas, w->vma[1].start = w->vma[0].end - 4096)                              \
+	D(kernel_address, w->vma[1].end = 0xffff800000000000)                                     \
+	D(no_executable_identity, w->process[0].exe_identity = NULL)                              \
+	D(unknown_kind, w->object.kind = TEXT("teleport"))                                        \
+	D(kind_without_make, w->object.kind = TEXT("unknown"))                                    \
+	D(detail_of_another_kind, w->object.kind = TEXT("pipe"))                                  \
+	D(no_detail, w->object.detail_case = CRAGON__OBJECT__DETAIL__NOT_SET)                     \
+	D(file_without_identity, w->file.identity = NULL)                                         \
+	D(missing_deleted_file, w->file.shared = 2)                                               \
+	D(private_mapping_without_identity, (w->vma[0].kind = CRAGON__VMA__KIND__FILE_PRIVATE,    \
 						    w->vma[0].path = TEXT("/bin/sh")))
 
 #define DEFINE(name, damage)              \
