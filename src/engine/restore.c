@@ -89,7 +89,7 @@ static int start_reaper(struct restore *r, enum engine_namespaces namespaces, st
 		buf_str(&r->remarks, "no time namespace: the job will see its monotonic clock jump\n");
 	if (!r->choose_ids)
 		buf_str(&r->remarks, "process ids differ from those before the checkpoint\n");
-	n = tracee_seize(&r->above, r->reaper.pid, r->reaper.pid, e);
+	n = tracee_seize(&r->above, r->reaper.pid, r->reaper.pid, true, e);
 	if (n < 0)
 		return n;
 	if (tracee_await_stop(&r->above, now_mono_ns() + STOP_PATIENCE_NS) < 1)

@@ -59,7 +59,7 @@ static int add_thread(struct frozen_process *p, pid_t tid, int64_t blocked_ns, s
 	p->threads = grown;
 	t = &p->threads[p->n_threads];
 	t->blocked_ns = blocked_ns;
-	r = tracee_seize(&t->tracee, p->pid, tid, e);
+	r = tracee_seize(&t->tracee, p->pid, tid, false, e);
 	if (r == -ESRCH)
 		return 0; /* ended meanwhile */
 	if (r < 0)

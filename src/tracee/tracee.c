@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <linux/ptrace.h>
 
-#define TRACE_OPTIONS                                                                              \
-	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |  \
-		PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
+#define TRACE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
+#define FOLLOW_OPTIONS                                                                             \
+	(TRACE_OPTIONS | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK)
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 
 static int request(int req, pid_t tid, uint64_t addr, const void *data)
@@ -50,12 +50,13 @@ static int stop_event(int status)
 	return status >> 16;
 }
 
-int tracee_seize(struct tracee *t, pid_t pid, pid_t tid, struct err *e)
+int tracee_seize(struct tracee *t, pid_t pid, pid_t tid, bool follow, struct err *e)
 {
+	uintptr_t options = follow ? FOLLOW_OPTIONS : TRACE_OPTIONS;
 	int r;
 
 	*t = (struct tracee){.tid = tid, .pid = pid};
-	r = request(PTRACE_SEIZE, tid, 0, (void *)(uintptr_t)TRACE_OPTIONS);
+	r = request(PTRACE_SEIZE, tid, 0, (void *)options);
 	if (r == -ESRCH)
 		return dead(t);
 	if (r == -EPERM)
@@ -75,11 +76,14 @@ int tracee_interrupt(struct tracee *t)
 	return request(PTRACE_INTERRUPT, t->tid, 0, NULL) == -ESRCH ? dead(t) : 0;
 }
 
-/* A signal that raced in is delivered as if we were not there. */
-static int pass_signal(struct tracee *t, int status)
+/* Lets it go on to the stop that we have asked for. Any other stop on the way
+ * has cancelled the request (kernel/signal.c, ptrace_stop). */
+static int go_on(struct tracee *t, int sig)
 {
-	int r = request(PTRACE_CONT, t->tid, 0, (void *)(uintptr_t)WSTOPSIG(status));
+	int r = request(PTRACE_CONT, t->tid, 0, (void *)(uintptr_t)sig);
 
+	if (r == 0)
+		r = tracee_interrupt(t);
 	return r == -ESRCH ? dead(t) : r;
 }
 
@@ -92,12 +96,8 @@ static int consider_stop(struct tracee *t, int status)
 		t->state = TRACEE_HELD;
 		return 1;
 	}
-	if (stop_event(status)) {
-		int r = request(PTRACE_CONT, t->tid, 0, NULL);
-
-		return r == -ESRCH ? dead(t) : 0;
-	}
-	return pass_signal(t, status);
+	/* A signal that raced in is delivered as if we were not there. */
+	return go_on(t, stop_event(status) ? 0 : WSTOPSIG(status));
 }
 
 int tracee_await_stop(struct tracee *t, uint64_t deadline_ns)

@@ -49,9 +49,12 @@ struct tracee {
 	pid_t born;                   /* child announced by the last call */
 };
 
-/* Options for a tracee that exists already (checkpoint): it must not outlive us
- * with borrowed registers, so EXITKILL is part of it while we are attached. */
-int tracee_seize(struct tracee *, pid_t pid, pid_t tid, struct err *);
+/* Attaches and asks for a stop. It must not outlive us with borrowed registers:
+ * PTRACE_O_EXITKILL holds while we are attached. With `follow`, children that
+ * it makes for us are attached at birth (tracee_adopt). Not so in a freeze: what
+ * a program gives birth to by itself before it stops would be stopped without
+ * our knowing, and the parent of a vfork would wait for it for ever. */
+int tracee_seize(struct tracee *, pid_t pid, pid_t tid, bool follow, struct err *);
 int tracee_interrupt(struct tracee *);
 /* Waits for the stop: 1 held, 0 not yet at `deadline_ns` (now_mono_ns), -ESRCH dead. */
 int tracee_await_stop(struct tracee *, uint64_t deadline_ns);
