@@ -5,9 +5,12 @@
 #
 #   CRAGON    the binary                  (build/cragon)
 #   STALL     bench/stall, built          (build/bench/stall)
-#   DIR       where images are written    (a directory made in /var/tmp)
+#   DIR       where images are written    ($TMPDIR or /var/tmp)
 #   REPEAT    how often each is measured  (3); medians are printed
 #   SIZES     GiB for `stall`             (1 2 4)
+#
+# A short run: REPEAT=1 SIZES=1 bench/run.sh. It fails when anything could not be
+# measured, and when Cragon is not idle between checkpoints.
 set -u
 
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
@@ -21,11 +24,11 @@ done
 for file in "$CRAGON" "$STALL"; do
 	[ -x "$file" ] || { echo "bench: no $file (meson setup build -Dtests=true; meson compile -C build)" >&2; exit 1; }
 done
-mkdir -p "${DIR:=/var/tmp}"
+mkdir -p "${DIR:=${TMPDIR:-/var/tmp}}"
 work=$(mktemp -d "$DIR/cragon-bench.XXXXXX") || exit 1
 cragon=
 cleanup() {
-	[ -z "$cragon" ] || kill -KILL "$cragon" 2>/dev/null
+	[ -z "$cragon" ] || lose
 	rm -rf "$work"
 }
 trap cleanup EXIT
@@ -48,10 +51,23 @@ await() { # SECONDS COMMAND...
 	done
 }
 
+elapsed() { # COMMAND...: how many seconds it took
+	local began
+	began=$(date +%s%N)
+	"$@" || exit 1
+	calc "($(date +%s%N)-$began)/10^9"
+}
+lose() { # cragon is killed, and its job with it
+	kill -KILL "$cragon"
+	wait "$cragon"
+	cragon=
+} 2>/dev/null
+
 hold() { # GIB CONTENT CRAGON-OPTIONS...: starts it, ready to be checkpointed
 	local gib=$1 content=$2
 	shift 2
-	rm -rf job out err
+	rm -rf job
+	: >out
 	"$CRAGON" run -q -i off -w job "$@" "$STALL" hold "$gib" "$content" >out 2>err &
 	cragon=$!
 	await 120 grep -q ready out
@@ -59,58 +75,61 @@ hold() { # GIB CONTENT CRAGON-OPTIONS...: starts it, ready to be checkpointed
 	sleep 1
 }
 victim() { pgrep -P "$(pgrep -P "$cragon" | head -n 1)" | head -n 1; }
-release() { # how the program ended: its three longest gaps
+release() { # waits for it, so not in a subshell; its longest gaps are then in `gaps`
 	kill -TERM "$cragon"
-	wait "$cragon"
+	wait "$cragon" || die "the program did not end well: $(tail -n 1 err)"
 	cragon=
-	sed -n 's/^longest \([0-9.]*\) \([0-9.]*\) .*/\1 \2/p' out
+	sed -n 's/^longest \([0-9.]*\) \([0-9.]*\) .*/\1 \2/p' out >gaps
+	[ -s gaps ] || die "the program did not say its longest gap"
 }
 checkpoint() { "$CRAGON" checkpoint -q job >/dev/null || die "no checkpoint: $(tail -n 1 job/cragon.log)"; }
 info() { jq ".$1" "$(find job/checkpoint_images -path '*/[0-9]*/checkpoint_info' | sort -V | tail -n 1)"; }
 
 bench_stall() {
-	local gib pause took longest second i
+	local gib held longest second i
 	echo "## stall: \`stall hold N heap\`, its own longest gap around one checkpoint"
 	echo
-	echo "| memory | longest gap | second longest | held, by Cragon | ms per GiB | checkpoint took |"
-	echo "|---|---|---|---|---|---|"
+	echo "| memory | longest gap | second longest | held, by Cragon | gap beyond held, worst | ms per GiB | \`cragon checkpoint\` |"
+	echo "|---|---|---|---|---|---|---|"
 	for gib in "${SIZES[@]}"; do
-		: >longest; : >second; : >pause; : >took
+		: >longest; : >second; : >held; : >beyond; : >took
 		for ((i = 0; i < REPEAT; i++)); do
 			hold "$gib" heap
 			kill -USR2 "$(victim)"
 			sleep 0.5
-			checkpoint
-			info pause_ns >>pause
-			info duration_ns >>took
-			read -r longest second < <(release)
+			elapsed checkpoint >>took || exit 1
+			release
+			read -r longest second <gaps
+			held=$(calc "$(info pause_ns)/10^6")
 			echo "$longest" >>longest
 			echo "$second" >>second
+			echo "$held" >>held
+			calc "$longest-$held" >>beyond
 		done
 		longest=$(median <longest)
-		second=$(median <second)
-		pause=$(median <pause)
-		took=$(median <took)
-		echo "| $gib GiB | $longest ms | $second ms | $(fixed "$pause/10^6" 0) ms |" \
-			"$(fixed "$longest/$gib" 0) | $(fixed "$took/10^9" 2) s |"
+		echo "| $gib GiB | $(fixed "$longest" 0) ms | $(fixed "$(median <second)" 1) ms |" \
+			"$(fixed "$(median <held)" 0) ms | $(fixed "$(sort -g beyond | tail -n 1)" 1) ms |" \
+			"$(fixed "$longest/$gib" 0) | $(fixed "$(median <took)" 2) s |"
 	done
 	echo
 }
 
-dd_seconds() { # copies `source` to a fresh file
-	local began ended
+copy() { dd if=source of=copy bs=1M conv=fsync status=none || die "dd failed"; }
+dd_seconds() { # copies `source` to a fresh file, as still as when the job is held
+	local job
+	job=$(victim)
+	kill -STOP "$job"
 	rm -f copy
 	sync
-	began=$(date +%s%N)
-	dd if=source of=copy bs=1M conv=fsync status=none
-	ended=$(date +%s%N)
+	elapsed copy || exit 1
 	rm -f copy
-	calc "($ended-$began)/10^9"
+	kill -CONT "$job"
+	sync
 }
 
 bench_write() {
 	local compress content i dd rate
-	echo "## write: 1 GiB of memory, the whole checkpoint (synced, verified) against \`dd conv=fsync\` of 1 GiB"
+	echo "## write: 1 GiB of memory, the whole \`cragon checkpoint\` (synced, verified, published) against \`dd conv=fsync\` of 1 GiB"
 	echo
 	echo "| content | --compress | image | checkpoint | rate | dd | ratio |"
 	echo "|---|---|---|---|---|---|---|"
@@ -120,17 +139,15 @@ bench_write() {
 			: >dd.s; : >took
 			hold 1 "$content" --compress "$compress" -k 1
 			for ((i = 0; i < REPEAT; i++)); do
-				dd_seconds >>dd.s
-				sync
-				checkpoint
-				calc "$(info duration_ns)/10^9" >>took
+				dd_seconds >>dd.s || exit 1
+				elapsed checkpoint >>took || exit 1
 			done
 			dd=$(median <dd.s)
 			rate=$(calc "$(info memory_bytes)/2^20/$(median <took)")
 			echo "| $content | $compress | $(fixed "$(info stored_bytes)/2^20" 0) MiB |" \
 				"$(fixed "$(median <took)" 2) s | $(fixed "$rate" 0) MiB/s |" \
 				"$(fixed "1024/$dd" 0) MiB/s | $(fixed "$rate*$dd/1024" 2) |"
-			release >/dev/null
+			release
 		done
 	done
 	rm -f source
@@ -143,8 +160,10 @@ goes_on() { # SINCE: has the program said that a gap ended after that?
 	[ "${until:-0}" -gt "$1" ]
 }
 
+read_image() { cat job/checkpoint_images/*/pages.dat >/dev/null; }
+
 bench_restore() {
-	local compress began until i
+	local content compress began until stored i
 	echo "## restore: 1 GiB, from \`cragon restart\` to the program's next step, against reading the image with cat"
 	echo
 	echo "| content | --compress | image | restart | cat | ratio |"
@@ -155,12 +174,9 @@ bench_restore() {
 			for ((i = 0; i < REPEAT; i++)); do
 				hold 1 "$content" --compress "$compress"
 				checkpoint
-				kill -KILL "$cragon"
-				wait "$cragon" 2>/dev/null
+				lose
 				sleep 1
-				began=$(date +%s%N)
-				cat job/checkpoint_images/*/pages.dat >/dev/null
-				calc "($(date +%s%N)-$began)/10^9" >>cat.s
+				elapsed read_image >>cat.s || exit 1
 				began=$(date +%s%N)
 				"$CRAGON" restart -q -w job 2>>err &
 				cragon=$!
@@ -168,7 +184,7 @@ bench_restore() {
 				until=$(sed -n 's/.*until //p' out | tail -n 1)
 				calc "($until-$began)/10^9" >>took
 				stored=$(info stored_bytes)
-				release >/dev/null
+				release
 			done
 			echo "| $content | $compress | $(fixed "$stored/2^20" 0) MiB | $(fixed "$(median <took)" 2) s |" \
 				"$(fixed "$(median <cat.s)" 2) s | $(fixed "$(median <took)/$(median <cat.s)" 1) |"
@@ -177,15 +193,13 @@ bench_restore() {
 	echo
 }
 
-switches() { # PID...: context switches so far
-	local pid
-	for pid in "$@"; do
-		cat "/proc/$pid/status"
-	done | awk '/ctxt_switches/ { n += $2 } END { print n }'
+switches() { # PID: context switches of all its threads so far
+	kill -0 "$1" || die "process $1 has ended"
+	cat "/proc/$1/task/"*/status | awk '/ctxt_switches/ { n += $2 } END { print n }'
 }
 
 bench_idle() {
-	local job reaper before after
+	local job reaper c1 c2 r1 r2
 	echo "## idle: context switches of cragon and its reaper between checkpoints, in 20 s"
 	echo
 	echo "| job | cragon | reaper | per second |"
@@ -197,43 +211,52 @@ bench_idle() {
 		cragon=$!
 		sleep 2
 		reaper=$(pgrep -P "$cragon" | head -n 1)
-		before="$(switches "$cragon") $(switches "$reaper")"
+		c1=$(switches "$cragon") r1=$(switches "$reaper")
 		sleep 20
-		after="$(switches "$cragon") $(switches "$reaper")"
-		read -r b1 b2 <<<"$before"
-		read -r a1 a2 <<<"$after"
-		echo "| ${job##*/} | $((a1 - b1)) | $((a2 - b2)) | $(fixed "($a1-$b1+$a2-$b2)/20" 2) |"
-		kill -KILL "$cragon"
-		wait "$cragon" 2>/dev/null
-		cragon=
+		c2=$(switches "$cragon") r2=$(switches "$reaper")
+		[ -n "$(victim)" ] || die "the job has ended"
+		echo "| ${job##*/} | $((c2 - c1)) | $((r2 - r1)) | $(fixed "($c2-$c1+$r2-$r1)/20" 2) |"
+		[ $((c2 - c1 + r2 - r1)) -lt 20 ] || die "cragon is not idle: one switch a second or more"
+		lose
 	done
 	echo
 }
 
+without() { "$STALL" count "$WORK" >>without; }
+with() {
+	rm -rf job
+	"$CRAGON" run -q -i off -w job "$STALL" count "$WORK" >>with
+}
+
 bench_overhead() {
-	local i pairs=$((REPEAT * 7)) with without
-	echo "## overhead: a fixed amount of work (\`stall count 60\`), $pairs pairs alternated, no checkpoints"
+	local i pairs=$((REPEAT * 5)) column
+	WORK=200
+	echo "## overhead: a fixed amount of work (\`stall count $WORK\`), $pairs pairs, which goes first alternating, no checkpoints"
 	echo
-	: >with; : >without; : >ratio
+	echo "| | without cragon | under cragon | median of the ratios | their quartiles |"
+	echo "|---|---|---|---|---|"
+	: >with; : >without
 	for ((i = 0; i < pairs; i++)); do
-		without=$("$STALL" count 60 | sed -n 's/took \([0-9.]*\) .*/\1/p')
-		rm -rf job
-		with=$("$CRAGON" run -q -i off -w job "$STALL" count 60 | sed -n 's/took \([0-9.]*\) .*/\1/p')
-		echo "$without" >>without
-		echo "$with" >>with
-		calc "$with/$without" >>ratio
+		if ((i % 2)); then
+			without && with
+		else
+			with && without
+		fi || die "the work could not be done"
 	done
-	echo "| without cragon | under cragon | median of the ratios | their quartiles |"
-	echo "|---|---|---|---|"
-	echo "| $(fixed "$(median <without)" 1) ms | $(fixed "$(median <with)" 1) ms | $(fixed "$(median <ratio)" 3) |" \
-		"$(sort -g ratio | awk '{ v[NR] = $1 } END { printf "%.3f to %.3f", v[int((NR + 3) / 4)], v[int((3 * NR + 3) / 4)] }') |"
+	for column in 2:elapsed 5:processor; do
+		cut -d ' ' -f "${column%:*}" without >a
+		cut -d ' ' -f "${column%:*}" with >b
+		paste a b | awk '{ print $2 / $1 }' >ratio
+		echo "| ${column#*:} | $(fixed "$(median <a)" 0) ms | $(fixed "$(median <b)" 0) ms | $(fixed "$(median <ratio)" 3) |" \
+			"$(sort -g ratio | awk '{ v[NR] = $1 } END { printf "%.3f to %.3f", v[int((NR + 3) / 4)], v[int((3 * NR + 3) / 4)] }') |"
+	done
 	echo
 }
 
 what=("$@")
 [ ${#what[@]} -gt 0 ] || what=(stall write restore idle overhead)
 echo "$(date -u +%F), Linux $(uname -r), $(nproc) × $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)," \
-	"$(stat -f -c %T .), median of $REPEAT"
+	"$(df --output=fstype . | tail -n 1), median of $REPEAT"
 echo
 for name in "${what[@]}"; do
 	declare -F "bench_$name" >/dev/null || die "there is no benchmark $name (stall write restore idle overhead)"

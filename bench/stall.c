@@ -5,7 +5,8 @@
  * be it a checkpoint or the scheduler.
  *
  *   stall hold GIB random|heap|zero   until SIGTERM; then the three longest gaps
- *   stall count MILLIONS              a fixed amount of work; then how long it took
+ *   stall count MILLIONS              a fixed amount of work; then how long it took,
+ *                                     and how much of that on a processor
  *
  * `hold` prints "ready" when its memory is filled, forgets its gaps at SIGUSR2,
  * and prints the wall-clock time at which every gap over 100 ms ended.
@@ -144,15 +145,16 @@ static int hold(uint64_t bytes, const char *content)
 static int count(uint64_t millions)
 {
 	static uint64_t table[1 << 20];
-	uint64_t state = 3, start = now_ns(CLOCK_MONOTONIC);
+	uint64_t state = 3, start = now_ns(CLOCK_MONOTONIC), cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
 
 	for (uint64_t i = 0; i < millions * 1000000; i++) {
 		uint64_t r = mix(&state);
 
 		table[r >> 44] += r;
 	}
-	printf("took %.1f ms %" PRIx64 "\n", (double)(now_ns(CLOCK_MONOTONIC) - start) / 1e6,
-		table[7]);
+	cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	printf("took %.1f ms cpu %.1f ms %" PRIx64 "\n",
+		(double)(now_ns(CLOCK_MONOTONIC) - start) / 1e6, (double)cpu / 1e6, table[7]);
 	return 0;
 }
 

@@ -60,8 +60,6 @@ static int check_file(const char *path, const Cragon__FileIdentity *id, struct e
 	struct stat st;
 	uint64_t mtime;
 
-	if (!id)
-		return bad(e, "a mapped file without identity");
 	if (stat(path, &st) < 0)
 		return err_set(e, -errno, WHY_FILE_CHANGED,
 			"%s, which the job uses, cannot be found (%s); put it back, then restart",
@@ -119,7 +117,6 @@ static bool opens_by_name(const Cragon__Object *o)
 static int check_object(const Cragon__Image *m, const Cragon__Object *o, struct err *e)
 {
 	const struct kind *kind = kind_by_name(o->kind);
-	struct stat st;
 
 	if (!kind || !kind->make || kind->detail != o->detail_case)
 		return err_set(e, -EINVAL, WHY_BAD_IMAGE,
@@ -129,6 +126,14 @@ static int check_object(const Cragon__Image *m, const Cragon__Object *o, struct 
 	if (o->detail_case == CRAGON__OBJECT__DETAIL_FILE &&
 		(!o->file->identity || o->file->shared > m->n_shared))
 		return bad(e, "an open file without identity or content");
+	return 0;
+}
+
+/* Opening a FIFO where something else was would wait for ever. */
+static int check_name(const Cragon__Object *o, struct err *e)
+{
+	struct stat st;
+
 	if (opens_by_name(o) && stat(o->path, &st) == 0 && S_ISFIFO(st.st_mode))
 		return err_set(e, -ESTALE, WHY_FILE_CHANGED,
 			"%s, which the job has open, has become a FIFO; put it back as it was, "
@@ -140,11 +145,9 @@ static int check_object(const Cragon__Image *m, const Cragon__Object *o, struct 
 static int check_vmas(const Cragon__Image *m, const Cragon__Process *p, struct err *e)
 {
 	uint64_t last = 0;
-	const char *checked = NULL;
 
 	for (size_t i = 0; i < p->n_vma; i++) {
 		const Cragon__Vma *v = p->vma[i];
-		int r = 0;
 
 		if (v->kind == CRAGON__VMA__KIND__VSYSCALL)
 			continue;
@@ -154,6 +157,21 @@ static int check_vmas(const Cragon__Image *m, const Cragon__Process *p, struct e
 		last = v->end;
 		if (v->kind == CRAGON__VMA__KIND__SHARED && v->shared >= m->n_shared)
 			return bad(e, "an area of missing shared memory");
+		if (v->kind == CRAGON__VMA__KIND__FILE_PRIVATE && !v->identity)
+			return bad(e, "a mapped file without identity");
+	}
+	return 0;
+}
+
+/* The files that a process executes and maps. */
+static int check_mapped(const Cragon__Process *p, struct err *e)
+{
+	const char *checked = NULL;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->n_vma; i++) {
+		const Cragon__Vma *v = p->vma[i];
+
 		if (v->kind == CRAGON__VMA__KIND__FILE_SHARED)
 			r = check_shared_file(v, e);
 		if (v->kind == CRAGON__VMA__KIND__FILE_PRIVATE &&
@@ -161,10 +179,10 @@ static int check_vmas(const Cragon__Image *m, const Cragon__Process *p, struct e
 			r = check_file(v->path, v->identity, e);
 			checked = v->path;
 		}
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return r < 0 || p->state == CRAGON__PROCESS__STATE__ZOMBIE
+		? r
+		: check_file(p->exe, p->exe_identity, e);
 }
 
 static bool is_signal(int sig)
@@ -238,9 +256,9 @@ static int check_process(const Cragon__Image *m, const Cragon__Process *p, struc
 		return bad(e, "handlers of more signals than there are");
 	if (check_threads(p, e) < 0)
 		return e->code;
-	if (check_vmas(m, p, e) < 0)
-		return e->code;
-	return check_file(p->exe, p->exe_identity, e);
+	if (!p->exe_identity)
+		return bad(e, "an executable without identity");
+	return check_vmas(m, p, e);
 }
 
 /* ---- the tree ------------------------------------------------------------- */
@@ -333,10 +351,9 @@ static int choose_fd_base(struct restore *r, int highest, struct err *e)
 	return 0;
 }
 
-int restore_check(struct restore *r, struct err *e)
+int image_check(const Cragon__Image *m, struct err *e)
 {
-	const Cragon__Image *m = r->meta;
-	int n = check_machine(m, e), highest = 2;
+	int n = check_machine(m, e);
 
 	if (n < 0)
 		return n;
@@ -345,23 +362,35 @@ int restore_check(struct restore *r, struct err *e)
 	for (size_t i = 0; i < m->n_shared; i++)
 		if (m->shared[i]->space != i)
 			return bad(e, "shared memory out of order");
-	for (size_t i = 0; i < m->n_object; i++) {
+	for (size_t i = 0; n == 0 && i < m->n_object; i++)
 		n = check_object(m, m->object[i], e);
-		if (n < 0)
-			return n;
-	}
-	n = check_tree(m, e);
-	if (n < 0)
-		return n;
-	for (size_t i = 0; i < m->n_process; i++) {
+	if (n == 0)
+		n = check_tree(m, e);
+	for (size_t i = 0; n == 0 && i < m->n_process; i++) {
 		if (m->process[i]->mm && m->process[i]->mm->space != m->n_shared + i)
 			return bad(e, "address spaces out of order");
 		n = check_process(m, m->process[i], e);
 		if (n < 0)
 			return err_in(
 				e, "process %d (%s)", m->process[i]->pid, m->process[i]->comm);
+	}
+	return n;
+}
+
+int restore_check(struct restore *r, struct err *e)
+{
+	const Cragon__Image *m = r->meta;
+	int n = image_check(m, e), highest = 2;
+
+	for (size_t i = 0; n == 0 && i < m->n_object; i++)
+		n = check_name(m->object[i], e);
+	for (size_t i = 0; n == 0 && i < m->n_process; i++) {
+		n = check_mapped(m->process[i], e);
+		if (n < 0)
+			return err_in(
+				e, "process %d (%s)", m->process[i]->pid, m->process[i]->comm);
 		for (size_t k = 0; k < m->process[i]->n_fd; k++)
 			highest = MAX(highest, m->process[i]->fd[k]->number);
 	}
-	return choose_fd_base(r, highest, e);
+	return n < 0 ? n : choose_fd_base(r, highest, e);
 }

@@ -106,6 +106,9 @@ int engine_checkpoint(struct job *job, struct image_writer *writer, enum engine_
 		return r;
 	}
 	files_sync(&d.image);
+	r = image_check(&d.image, e);
+	if (r < 0)
+		return err_in(e, "it could not be resumed from this image");
 	r = image_writer_finish(writer, &d.image, &ret->totals, e);
 	if (r == 0 && publish)
 		r = publish(ctx, ret, e);

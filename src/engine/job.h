@@ -12,4 +12,7 @@ struct job {
 	int status; /* wait status, when ended */
 };
 
+/* check.c: is the metadata sound, whatever wrote it? No file is looked at. */
+int image_check(const Cragon__Image *, struct err *);
+
 #endif

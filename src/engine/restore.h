@@ -42,7 +42,7 @@ struct restore {
 };
 
 /* check.c: is this image for this machine, and are its files still there? */
-int restore_check(struct restore *, struct err *);
+int restore_check(struct restore *, struct err *); /* and the files it needs */
 
 /* tree.c */
 int restore_tree(struct restore *, struct err *);

@@ -193,19 +193,24 @@ static void raise_own_limits(void)
 
 static int open_loop(struct loop *l, struct err *e)
 {
-	struct err why = {0};
-
 	l->signals = signals_open();
 	if (l->signals < 0)
 		return err_sys(e, l->signals, "signalfd");
 	l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (l->timer < 0)
 		return err_sys(e, -errno, "timerfd");
+	raise_own_limits();
+	return 0;
+}
+
+/* Once job.json says that the job runs: who finds the socket may ask at once. */
+static void open_control(struct loop *l)
+{
+	struct err why = {0};
+
 	if (control_open(&l->control, l->s->dir->fd, &why) < 0)
 		log_info(l->s->log, "%s: \"cragon checkpoint\" will use signal %d instead",
 			why.text, l->s->settings->signal_checkpoint);
-	raise_own_limits();
-	return 0;
 }
 
 static void wait_once(struct loop *l)
@@ -257,7 +262,8 @@ int supervise(struct supervised *s, struct outcome *ret, struct err *e)
 	if (r < 0)
 		return r;
 	look_at_resumed(&l);
-	loop_plan(&l);
+	loop_plan(&l); /* writes job.json */
+	open_control(&l);
 	while (!l.over)
 		wait_once(&l);
 	if (l.repeated)
