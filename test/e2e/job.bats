@@ -154,8 +154,8 @@ counter='i=0; while [ $i -lt $0 ]; do echo $i; i=$((i+1)); sleep 0.1; done'
 }
 
 @test "a job that cannot be checkpointed runs on, and is told once" {
-	run "$cragon" run -i 0.2 -w j python3 -c \
-		'import socket, time; s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); time.sleep(1)'
+	run "$cragon" run -i 0.8 -w j /usr/bin/python3 -S -c \
+		'import socket, time; s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); time.sleep(3)'
 	[ "$status" -eq 0 ]
 	[ "$(grep -c 'no checkpoint' <<<"$output")" -eq 1 ]
 	[ -z "$(ls j/checkpoint_images)" ]
