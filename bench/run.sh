@@ -97,7 +97,7 @@ bench_stall() {
 			hold "$gib" heap
 			kill -USR2 "$(victim)"
 			sleep 0.5
-			elapsed checkpoint >>took || exit 1
+			elapsed checkpoint >>took
 			release
 			read -r longest second <gaps
 			held=$(calc "$(info pause_ns)/10^6")
@@ -121,7 +121,7 @@ dd_seconds() { # copies `source` to a fresh file, as still as when the job is he
 	kill -STOP "$job"
 	rm -f copy
 	sync
-	elapsed copy || exit 1
+	elapsed copy
 	rm -f copy
 	kill -CONT "$job"
 	sync
@@ -139,8 +139,8 @@ bench_write() {
 			: >dd.s; : >took
 			hold 1 "$content" --compress "$compress" -k 1
 			for ((i = 0; i < REPEAT; i++)); do
-				dd_seconds >>dd.s || exit 1
-				elapsed checkpoint >>took || exit 1
+				dd_seconds >>dd.s
+				elapsed checkpoint >>took
 			done
 			dd=$(median <dd.s)
 			rate=$(calc "$(info memory_bytes)/2^20/$(median <took)")
@@ -176,7 +176,7 @@ bench_restore() {
 				checkpoint
 				lose
 				sleep 1
-				elapsed read_image >>cat.s || exit 1
+				elapsed read_image >>cat.s
 				began=$(date +%s%N)
 				"$CRAGON" restart -q -w job 2>>err &
 				cragon=$!

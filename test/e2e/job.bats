@@ -176,3 +176,22 @@ counter='i=0; while [ $i -lt $0 ]; do echo $i; i=$((i+1)); sleep 0.1; done'
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"before the first checkpoint"* ]]
 }
+
+# In a user namespace of its own a mount is everybody's, and a uid without a name
+# is what users of LDAP or SSSD are to a static executable.
+@test "from a read-only file system, by a user whom /etc/passwd does not know" {
+	mkdir ro
+	cp "$(realpath "${CRAGON:-$root/build/cragon}")" exe
+	unshare --map-root-user --mount sh -c '
+		mount -t tmpfs none ro && cp exe ro/cragon && mount -o remount,ro ro || exit 9
+		exec unshare --user --map-user=54321 --map-group=54321 sh -c "$0"
+	' '
+		unset USER LOGNAME HOME XDG_STATE_HOME
+		ro/cragon run -i 0.3 -w j sh -c "sleep 1.5; id -u" >out 3>&- 4>&- &
+		sleep 0.9
+		kill -9 $!
+		ro/cragon restart -q -w j 3>&- 4>&-
+	'
+	[ "$(cat out)" = 54321 ]
+	ls j/checkpoint_images | grep -q 54321@
+}
