@@ -183,7 +183,7 @@ counter='i=0; while [ $i -lt $0 ]; do echo $i; i=$((i+1)); sleep 0.1; done'
 	mkdir ro
 	cp "$(realpath "${CRAGON:-$root/build/cragon}")" exe
 	unshare --map-root-user --mount sh -c '
-		mount -t tmpfs none ro && cp exe ro/cragon && mount -o remount,ro ro || exit 9
+		mount -t tmpfs none ro && cp exe ro/cragon && mount -o remount,bind,ro ro || exit 9
 		exec unshare --user --map-user=54321 --map-group=54321 sh -c "$0"
 	' '
 		unset USER LOGNAME HOME XDG_STATE_HOME
