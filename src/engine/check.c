@@ -181,8 +181,8 @@ static int check_mapped(const Cragon__Process *p, struct err *e)
 		}
 	}
 	return r < 0 || p->state == CRAGON__PROCESS__STATE__ZOMBIE
-		? r
-		: check_file(p->exe, p->exe_identity, e);
+		       ? r
+		       : check_file(p->exe, p->exe_identity, e);
 }
 
 static bool is_signal(int sig)
@@ -319,6 +319,9 @@ static int check_tree(const Cragon__Image *m, struct err *e)
 	for (size_t i = 1; i < n; i++)
 		if (ids[i].id == ids[i - 1].id)
 			return bad(e, "two processes or threads have the same id");
+	if (m->tree->root_pid && (!find_id(ids, n, m->tree->root_pid) ||
+					 find_id(ids, n, m->tree->root_pid)->index == SIZE_MAX))
+		return bad(e, "the command is not among its processes");
 	for (size_t i = 0; i < m->n_process; i++) {
 		struct known_id *self = find_id(ids, n, m->process[i]->pid);
 		const struct known_id *parent = find_id(ids, n, m->process[i]->parent);

@@ -58,6 +58,14 @@ static int describe_machine(struct dump *d)
 	return m->kernel && m->hostname && m->architecture ? 0 : -ENOMEM;
 }
 
+static bool is_alive(const struct dump *d, pid_t pid)
+{
+	for (size_t i = 0; i < d->frozen.n; i++)
+		if (d->frozen.processes[i].pid == pid)
+			return d->frozen.processes[i].n_threads > 0;
+	return false;
+}
+
 static int describe_tree(struct dump *d)
 {
 	cleanup(proc_status_done) struct proc_status reaper = {0}, root = {0};
@@ -73,6 +81,10 @@ static int describe_tree(struct dump *d)
 	t->pids = d->job->reaper.has_pid_namespace ? CRAGON__TREE__NAMESPACE__OWN
 						   : CRAGON__TREE__NAMESPACE__NONE;
 	t->reaper_pid = reaper.ns_pid;
+	/* An image whose COMMAND has ended, but not been heard of, would wait for it
+	 * for ever. */
+	if (job_root_pid(d->job) && !is_alive(d, job_root_pid(d->job)))
+		return -ECHILD;
 	if (job_root_pid(d->job) && proc_status(job_root_pid(d->job), &root) == 0)
 		t->root_pid = root.ns_pid;
 	d->image.tree = t;
@@ -206,8 +218,9 @@ static void check_sharing(struct dump *d, struct dump_process *p)
 
 		if (sys_kcmp(pid, tid, SYS_KCMP_FILES, 0, 0) > 0 ||
 			sys_kcmp(pid, tid, SYS_KCMP_FS, 0, 0) > 0)
-			dump_obstacle(d, p, "thread %d has files or a directory of its own: not "
-					    "supported",
+			dump_obstacle(d, p,
+				"thread %d has files or a directory of its own: not "
+				"supported",
 				tid);
 	}
 }
@@ -359,6 +372,8 @@ int dump_describe(struct dump *d, struct err *e)
 
 	if (r == 0)
 		r = describe_tree(d);
+	if (r == -ECHILD)
+		return err_set(e, -ESRCH, WHY_TRACEE_DIED, "the command has just ended");
 	if (r < 0)
 		return err_sys(e, r, "cannot describe the job");
 	d->processes = calloc(d->frozen.n + 1, sizeof *d->processes);
@@ -387,6 +402,6 @@ int dump_describe(struct dump *d, struct err *e)
 		if (d->processes[i].process->mm)
 			d->processes[i].process->mm->space = (uint32_t)(d->image.n_shared + i);
 	return arena_failed(&d->arena) || buf_error(&d->obstacles)
-		? err_sys(e, -ENOMEM, "describing the job")
-		: 0;
+		       ? err_sys(e, -ENOMEM, "describing the job")
+		       : 0;
 }

@@ -153,6 +153,7 @@ static void a_sound_image_passes(void **state)
 #define DAMAGES(D)                                                                                \
 	D(no_machine, w->meta.machine = NULL)                                                     \
 	D(no_clock, w->meta.clock = NULL)                                                         \
+	D(missing_command, w->tree.root_pid = 77)                                                 \
 	D(no_tree, w->meta.tree = NULL)                                                           \
 	D(no_process, w->meta.n_process = 0)                                                      \
 	D(monotonic_overflow, w->clock.monotonic_ns = 1ull << 63)                                 \
