@@ -46,7 +46,16 @@ static int dump(
 static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *e)
 {
 	const Cragon__Object *object = r->image->object[index];
-	int fd = reopen_path(object->path, object->flags);
+	struct stat st;
+	int fd;
+
+	/* Opening another device might rewind a tape. */
+	if (stat(object->path, &st) < 0 || !S_ISCHR(st.st_mode) || !is_stateless(st.st_rdev) ||
+		st.st_rdev != makedev(object->device->major, object->device->minor))
+		return err_set(e, -ESTALE, WHY_FILE_CHANGED,
+			"%s is no longer the device (%u:%u) that it was; put it back, then restart",
+			object->path, object->device->major, object->device->minor);
+	fd = reopen_path(object->path, object->flags);
 
 	if (fd < 0)
 		return err_sys(e, fd, "cannot open %s again", object->path);
