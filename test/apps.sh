@@ -51,11 +51,13 @@ run_then_kill() { # MS NTH
 
 # In a directory with `expected`, its code and its duration: the program again, disturbed.
 disturbed() { # MS
-	local step=$(($1 / (KILLS + 1))) nth newest='' code
+	local step=$(($1 / (KILLS + 1))) nth newest='' code interval
+	# There is an image between one kill and the next, however fast the machine.
+	printf -v interval '%d.%03d' $((step * 6 / 10 / 1000)) $((step * 6 / 10 % 1000))
 	: >out
 	: >err
 	give_to_account out err
-	"${as[@]+"${as[@]}"}" "$CRAGON" run -i 1 -w ../job "${OPTIONS[@]+"${OPTIONS[@]}"}" -- \
+	"${as[@]+"${as[@]}"}" "$CRAGON" run -i "$interval" -w ../job "${OPTIONS[@]+"${OPTIONS[@]}"}" -- \
 		"$app" run "$name" >out 2>err </dev/null &
 	cragon=$!
 	for ((nth = 1; nth <= KILLS; nth++)); do
