@@ -21,5 +21,9 @@ int reopen_fd(int fd, uint32_t flags)
 	char path[40];
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	return reopen_path(path, flags);
+	/* That name is a link, to something that exists: flags about looking a
+	 * name up, which a description keeps, would make the open fail. */
+	if ((flags & O_TMPFILE) == O_TMPFILE)
+		flags &= ~(uint32_t)O_TMPFILE;
+	return reopen_path(path, flags & ~(uint32_t)O_NOFOLLOW);
 }

@@ -13,7 +13,8 @@
 int main(void)
 {
 	static char text[SIZE], have[SIZE];
-	int fd = open("gone", O_CREAT | O_RDWR | O_EXCL, 0640), again;
+	int fd = open("gone", O_CREAT | O_RDWR | O_EXCL | O_NOFOLLOW, 0640), again;
+	int unnamed = open(".", O_TMPFILE | O_RDWR, 0600); /* as sqlite and tmpfile(3) */
 	unsigned *heap = malloc(HEAP);
 	struct stat st;
 
@@ -28,6 +29,8 @@ int main(void)
 	CHECK_EQ(write(fd, text, SIZE), SIZE);
 	CHECK_EQ(ftruncate(fd, SIZE + 5000), 0);
 	CHECK_EQ(lseek(fd, 1234, SEEK_SET), 1234);
+	CHECK(unnamed >= 0);
+	CHECK_EQ(write(unnamed, "never had one", 13), 13);
 	ready();
 	wait_go();
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 1234);
@@ -45,6 +48,9 @@ int main(void)
 	CHECK_EQ(read(again, have, 4), 4);
 	CHECK(memcmp(have, "both", 4) == 0);
 	CHECK_EQ(access("gone", F_OK), -1);
+	CHECK_EQ(pread(unnamed, have, 14, 0), 13);
+	CHECK(memcmp(have, "never had one", 13) == 0);
+	CHECK_EQ(pwrite(unnamed, "n", 1, 13), 1);
 	for (unsigned i = 0; i < HEAP / sizeof *heap; i++)
 		CHECK_EQ(heap[i], i * 2654435761u);
 	pass();
