@@ -13,12 +13,12 @@ _cragon()
 	fi
 	case $command in
 	run)
-		options='--working-directory -w --interval -i --max-time -m --keep -k --compress --resume --stop-code --signal-checkpoint --no-namespace --wait-all --json --quiet -q --verbose -v --help -h'
-		with_value='--working-directory -w --interval -i --max-time -m --keep -k --compress --stop-code --signal-checkpoint'
+		options='--working-directory -w --interval -i --max-time -m --keep -k --keep-hourly --keep-daily --quota --compress --resume --retry --on-memory --memory-max --no-intercept --files --metrics --mtbf --hang --plugin -l --stop-code --signal-checkpoint --no-namespace --wait-all --json --quiet -q --verbose -v --help -h'
+		with_value='--working-directory -w --interval -i --max-time -m --keep -k --keep-hourly --keep-daily --quota --compress --retry --on-memory --memory-max --files --metrics --mtbf --hang --plugin -l --stop-code --signal-checkpoint'
 		program=yes ;;
 	restart)
-		options='--working-directory -w --interval -i --max-time -m --keep -k --compress --stop-code --signal-checkpoint --no-namespace --wait-all --json --quiet -q --verbose -v --help -h'
-		with_value='--working-directory -w --interval -i --max-time -m --keep -k --compress --stop-code --signal-checkpoint' ;;
+		options='--working-directory -w --interval -i --max-time -m --keep -k --keep-hourly --keep-daily --quota --compress --retry --on-memory --memory-max --files --force-files --metrics --mtbf --hang --plugin -l --stop-code --signal-checkpoint --no-namespace --wait-all --json --quiet -q --verbose -v --help -h'
+		with_value='--working-directory -w --interval -i --max-time -m --keep -k --keep-hourly --keep-daily --quota --compress --retry --on-memory --memory-max --files --metrics --mtbf --hang --plugin -l --stop-code --signal-checkpoint' ;;
 	checkpoint)
 		options='--stop --quiet -q --verbose -v --help -h'
 		with_value='' ;;

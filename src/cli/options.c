@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define KEEP_DEFAULT 2
+#define RETRY_DEFAULT 3
+#define METRICS_MIN_NS (100 * NS_PER_MSEC)
 #define ZSTD_LEVEL_MAX 22 /* ZSTD_maxCLevel() of every version in use */
 
 void settings_default(struct settings *s)
@@ -23,6 +25,8 @@ void settings_default(struct settings *s)
 		.stop_code = EXIT_STOPPED,
 		.signal_checkpoint = SIGUSR1,
 		.namespaces = NAMESPACES_AUTO,
+		.metrics_ns = NS_PER_SEC,
+		.retry = RETRY_DEFAULT,
 		.terminal = LOG_WARN,
 	};
 }
@@ -104,6 +108,135 @@ static int set_keep(struct invocation *inv, const char *value, struct err *e)
 	if (r == 0)
 		inv->settings.keep = (unsigned)n;
 	return r;
+}
+
+static int set_unsigned(const char *value, unsigned *ret, struct err *e)
+{
+	uint64_t n = 0;
+	int r = set_number(value, 0, 1000000, &n, e);
+
+	if (r == 0)
+		*ret = (unsigned)n;
+	return r;
+}
+
+static int set_keep_hourly(struct invocation *inv, const char *value, struct err *e)
+{
+	return set_unsigned(value, &inv->settings.keep_hourly, e);
+}
+
+static int set_keep_daily(struct invocation *inv, const char *value, struct err *e)
+{
+	return set_unsigned(value, &inv->settings.keep_daily, e);
+}
+
+static int set_retry(struct invocation *inv, const char *value, struct err *e)
+{
+	return set_unsigned(value, &inv->settings.retry, e);
+}
+
+static int set_size(const char *value, uint64_t *ret, const char *what, struct err *e)
+{
+	uint64_t bytes = 0;
+
+	if (size_parse(value, &bytes) < 0 || !bytes)
+		return wrong(e, value, what);
+	*ret = bytes;
+	return 0;
+}
+
+static int set_quota(struct invocation *inv, const char *value, struct err *e)
+{
+	return set_size(
+		value, &inv->settings.quota_bytes, "a size for all images: write " SIZE_FORMS, e);
+}
+
+static int set_memory_max(struct invocation *inv, const char *value, struct err *e)
+{
+	return set_size(value, &inv->settings.memory_max_bytes,
+		"a size of resident memory: write " SIZE_FORMS, e);
+}
+
+static int set_on_memory(struct invocation *inv, const char *value, struct err *e)
+{
+	if (strcmp(value, "hold") != 0 && strcmp(value, "fail") != 0)
+		return wrong(e, value, "what a failed allocation does: write hold or fail");
+	inv->settings.on_memory = *value == 'h' ? MEMORY_HOLD : MEMORY_FAIL;
+	return 0;
+}
+
+static int set_no_intercept(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->settings.no_intercept = true;
+	return 0;
+}
+
+/* A duration, or "off" for none. */
+static int set_duration_or_off(const char *value, uint64_t *ret_ns, const char *what, struct err *e)
+{
+	int r;
+
+	if (!strcmp(value, "off")) {
+		*ret_ns = 0;
+		return 0;
+	}
+	r = set_duration(value, ret_ns, what, e);
+	return r == 0 && !*ret_ns ? wrong(e, value, what) : r;
+}
+
+static int set_metrics(struct invocation *inv, const char *value, struct err *e)
+{
+	int r = set_duration_or_off(value, &inv->settings.metrics_ns,
+		"a time between samples: write off, " DURATION_FORMS, e);
+
+	if (r == 0 && inv->settings.metrics_ns && inv->settings.metrics_ns < METRICS_MIN_NS)
+		return err_set(e, -EINVAL, WHY_USAGE,
+			"samples cannot be taken more often than every 0.1 seconds");
+	return r;
+}
+
+static int set_mtbf(struct invocation *inv, const char *value, struct err *e)
+{
+	return set_duration_or_off(value, &inv->settings.mtbf_ns,
+		"a mean time between failures: write off, " DURATION_FORMS, e);
+}
+
+static int set_hang(struct invocation *inv, const char *value, struct err *e)
+{
+	return set_duration_or_off(value, &inv->settings.hang_ns,
+		"a time without progress: write off, " DURATION_FORMS, e);
+}
+
+static int set_files(struct invocation *inv, const char *value, struct err *e)
+{
+	static const char *const names[] = {
+		[FILES_KEEP] = "keep", [FILES_COPY] = "copy", [FILES_NONE] = "none"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (!strcmp(value, names[i])) {
+			inv->settings.files = (enum engine_files)i;
+			return 0;
+		}
+	return wrong(e, value, "what to do about files: write keep, copy or none");
+}
+
+static int set_force_files(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->settings.force_files = true;
+	return 0;
+}
+
+static int set_plugin(struct invocation *inv, const char *value, struct err *e)
+{
+	struct settings *s = &inv->settings;
+
+	if (s->n_plugins == SETTINGS_PLUGINS_MAX)
+		return err_set(e, -EINVAL, WHY_USAGE, "more than %d plugins", SETTINGS_PLUGINS_MAX);
+	if (access(value, X_OK) < 0)
+		return err_set(e, -EINVAL, WHY_USAGE, "plugin %s cannot be executed: %s", value,
+			strerror(errno));
+	s->plugins[s->n_plugins++] = value;
+	return 0;
 }
 
 static int set_compress(struct invocation *inv, const char *value, struct err *e)
@@ -271,6 +404,94 @@ static const struct option_row
 		.help = "how many of the newest valid images are kept",
 		.fallback = "2",
 		.set = set_keep},
+	row_keep_hourly = {.name = "keep-hourly",
+		.value = "N",
+		.env = true,
+		.setting = SETTING_KEEP_HOURLY,
+		.help = "beyond those, the newest image of each of the last N hours that have one",
+		.fallback = "0",
+		.set = set_keep_hourly},
+	row_keep_daily = {.name = "keep-daily",
+		.value = "N",
+		.env = true,
+		.setting = SETTING_KEEP_DAILY,
+		.help = "beyond those, the newest image of each of the last N days that have one",
+		.fallback = "0",
+		.set = set_keep_daily},
+	row_quota = {.name = "quota",
+		.value = "SIZE",
+		.env = true,
+		.setting = SETTING_QUOTA,
+		.help = "most space all images of the job may take",
+		.fallback = "none",
+		.set = set_quota},
+	row_retry = {.name = "retry",
+		.value = "N",
+		.env = true,
+		.setting = SETTING_RETRY,
+		.help = "automatic resumes after failures that another try can get past",
+		.fallback = "3",
+		.set = set_retry},
+	row_no_intercept = {.name = "no-intercept",
+		.env = true,
+		.help = "do not preload the object that sees failed allocations and crashes",
+		.set = set_no_intercept},
+	row_on_memory = {.name = "on-memory",
+		.value = "hold|fail",
+		.env = true,
+		.setting = SETTING_ON_MEMORY,
+		.help = "what a failed allocation does: wait for a checkpoint and more memory, or "
+			"fail as without Cragon",
+		.fallback = "hold",
+		.set = set_on_memory},
+	row_memory_max = {.name = "memory-max",
+		.value = "SIZE",
+		.env = true,
+		.setting = SETTING_MEMORY_MAX,
+		.help = "checkpoint and stop before the job's resident memory passes SIZE",
+		.fallback = "the limit of the cgroup or the machine",
+		.set = set_memory_max},
+	row_metrics = {.name = "metrics",
+		.value = "D|off",
+		.env = true,
+		.setting = SETTING_METRICS,
+		.help = "time between samples of the job's and the machine's metrics",
+		.fallback = "1s",
+		.set = set_metrics},
+	row_mtbf = {.name = "mtbf",
+		.value = "D",
+		.env = true,
+		.setting = SETTING_MTBF,
+		.help = "mean time between failures that -i auto reckons with",
+		.fallback = "from the job's own history",
+		.set = set_mtbf},
+	row_hang = {.name = "hang",
+		.value = "D|off",
+		.env = true,
+		.setting = SETTING_HANG,
+		.help = "end a job that used no CPU and did no I/O for D, and resume it once from "
+			"an older image",
+		.fallback = "off",
+		.set = set_hang},
+	row_files = {.name = "files",
+		.value = "keep|copy|none",
+		.env = true,
+		.setting = SETTING_FILES,
+		.help = "what a checkpoint does about the content of files the job writes",
+		.fallback = "keep",
+		.set = set_files},
+	row_force_files = {.name = "force-files",
+		.env = true,
+		.help = "resume although files the job only reads have changed",
+		.set = set_force_files},
+	row_plugin = {.letter = 'l',
+		.name = "plugin",
+		.value = "FILE",
+		.env = true,
+		.setting = SETTING_PLUGIN,
+		.help = "executable called at each event, may be repeated; the rightmost comes "
+			"first",
+		.set = set_plugin},
 	row_compress = {.name = "compress",
 		.value = "zstd[:N]|none",
 		.env = true,
@@ -342,10 +563,14 @@ static const struct option_row
 	row_completion = {.name = "completion", .value = "SHELL", .set = set_completion};
 
 const struct option_row *const run_options[] = {&row_directory, &row_interval, &row_max_time,
-	&row_keep, &row_compress, &row_resume, &row_stop_code, &row_signal, &row_no_namespace,
+	&row_keep, &row_keep_hourly, &row_keep_daily, &row_quota, &row_compress, &row_resume,
+	&row_retry, &row_on_memory, &row_memory_max, &row_no_intercept, &row_files, &row_metrics,
+	&row_mtbf, &row_hang, &row_plugin, &row_stop_code, &row_signal, &row_no_namespace,
 	&row_wait_all, &row_json_run, &row_quiet, &row_verbose, &row_help, NULL};
 const struct option_row *const restart_options[] = {&row_job, &row_interval, &row_max_time,
-	&row_keep, &row_compress, &row_stop_code, &row_signal, &row_no_namespace, &row_wait_all,
+	&row_keep, &row_keep_hourly, &row_keep_daily, &row_quota, &row_compress, &row_retry,
+	&row_on_memory, &row_memory_max, &row_files, &row_force_files, &row_metrics, &row_mtbf,
+	&row_hang, &row_plugin, &row_stop_code, &row_signal, &row_no_namespace, &row_wait_all,
 	&row_json_run, &row_quiet, &row_verbose, &row_help, NULL};
 const struct option_row *const checkpoint_options[] = {
 	&row_stop, &row_quiet, &row_verbose, &row_help, NULL};

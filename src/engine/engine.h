@@ -30,6 +30,13 @@ struct notes { /* where the engine's remarks go; fn may be NULL */
 
 enum engine_namespaces { NAMESPACES_AUTO, NAMESPACES_NONE };
 
+/* What a checkpoint does about the content of files the job writes. */
+enum engine_files {
+	FILES_KEEP, /* appends are cut back by length, what may change in place is saved */
+	FILES_COPY, /* the content of all of them is saved */
+	FILES_NONE, /* nothing but the length of open files */
+};
+
 struct job; /* a started or restored job */
 
 struct engine_spawn {
