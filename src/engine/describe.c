@@ -88,7 +88,7 @@ static int describe_tree(struct dump *d)
 	if (job_root_pid(d->job) && proc_status(job_root_pid(d->job), &root) == 0)
 		t->root_pid = root.ns_pid;
 	d->image.tree = t;
-	return 0;
+	return dump_limits(d, d->job->reaper.pid, &t->outside_limit, &t->n_outside_limit);
 }
 
 static int describe_credentials(struct dump *d, const struct proc_status *s, Cragon__Process *p)
@@ -136,24 +136,6 @@ static int describe_flags(struct dump *d, const struct proc_status *s, struct du
 	f->personality = (uint32_t)number_in(pid, "personality", 16, 0);
 	f->oom_score_adj = (int32_t)number_in(pid, "oom_score_adj", 10, 0);
 	p->process->flags = f;
-	return 0;
-}
-
-static int describe_limits(struct dump *d, struct dump_process *p)
-{
-	for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
-		Cragon__Limit *limit = dump_new(d, Limit);
-		struct rlimit value;
-
-		if (!limit || arena_push(&d->arena, (void ***)&p->process->limit,
-				      &p->process->n_limit, limit) < 0)
-			return -ENOMEM;
-		cragon__limit__init(limit);
-		if (prlimit(p->frozen->pid, (enum __rlimit_resource)resource, NULL, &value) < 0)
-			return -errno;
-		limit->soft = value.rlim_cur;
-		limit->hard = value.rlim_max;
-	}
 	return 0;
 }
 
@@ -288,7 +270,7 @@ static int describe_live(struct dump *d, struct dump_process *p, const struct pr
 	if (r == 0)
 		r = describe_flags(d, status, p);
 	if (r == 0)
-		r = describe_limits(d, p);
+		r = dump_limits(d, p->frozen->pid, &p->process->limit, &p->process->n_limit);
 	if (r == 0)
 		r = describe_mm(d, stat, p);
 	if (r < 0)

@@ -40,6 +40,9 @@ void dump_obstacle(struct dump *, const struct dump_process *, const char *fmt, 
 
 /* describe.c: everything that can be read without touching the tracees. */
 int dump_describe(struct dump *, struct err *);
+
+/* limits.c: all of a process's limits, appended to a list in the arena. */
+int dump_limits(struct dump *, pid_t pid, Cragon__Limit ***list, size_t *n);
 /* vmas.c */
 int dump_vmas(struct dump *, struct dump_process *, struct err *);
 /* query.c: what only the tracee itself can ask. */

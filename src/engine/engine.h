@@ -51,9 +51,13 @@ struct engine_spawn {
  * WHY_NO_COMMAND, WHY_NOT_EXECUTABLE, or WHY_UNSUPPORTED (32-bit, set-user-id). */
 int engine_spawn(struct job **ret, const struct engine_spawn *, struct err *);
 
+struct rlimit;
 struct engine_restore {
 	enum engine_namespaces namespaces;
 	struct notes notes;
+	/* RLIM_NLIMITS of them, in place of those of memory, CPU time and file size
+	 * that the job had from outside; NULL: as they were. */
+	const struct rlimit *limits;
 };
 
 /* Builds the job of `image` anew and lets it run. On failure everything that

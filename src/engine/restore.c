@@ -177,6 +177,7 @@ static int hand_over(struct restore *r, struct job **ret, struct err *e)
 	for (size_t i = 0; i < r->meta->n_process; i++)
 		if (r->meta->process[i]->pid == root)
 			job->root = r->processes[i].threads[0].pid;
+	restore_outside_limits(r);
 	let_go(r);
 	tell_remarks(r);
 	job->reaper = r->reaper;
@@ -192,6 +193,7 @@ int engine_restore(struct job **ret, struct image *image, const struct engine_re
 		.image = image,
 		.meta = image_meta(image),
 		.notes = options->notes,
+		.limits = options->limits,
 		.reaper = {.control = -1, .events = -1},
 		.new_vdso = sys_without("vdso"),
 	};

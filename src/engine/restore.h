@@ -14,6 +14,8 @@
 #include "kind/files.h"
 #include "tracee/tracee.h"
 
+#include <sys/resource.h>
+
 #define SCRATCH_BYTES 65536ull
 #define SCRATCH_CLONE 0      /* struct clone_args and the wanted id */
 #define SCRATCH_DATA 4096    /* arguments, strings, structures */
@@ -37,6 +39,7 @@ struct restore {
 	struct tracee above; /* the reaper as a tracee */
 	struct restored *processes; /* as many as meta->n_process */
 	int fd_base;
+	const struct rlimit *limits; /* RLIM_NLIMITS, of where restart was called; may be NULL */
 	bool choose_ids;
 	bool new_vdso; /* this kernel's vdso differs: jump stubs */
 };
@@ -61,6 +64,10 @@ int restore_protect(struct restored *, struct err *);
  * jumps to the same function of the vdso at `there` (`now`, of `now_len` bytes). */
 int vdso_make_stubs(uint8_t *image_vdso, size_t image_len, const uint8_t *now, size_t now_len,
 	uint64_t there);
+
+/* limits.c */
+void restore_limits(struct restore *, struct restored *);
+void restore_outside_limits(const struct restore *);
 
 /* owners.c: locks that name their owner, when threads have new ids */
 int restore_owners(struct restore *, struct err *);

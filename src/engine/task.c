@@ -303,24 +303,6 @@ static void remark(struct restore *r, struct restored *p, const char *text)
 	buf_printf(&r->remarks, "process %d: %s\n", p->process->pid, text);
 }
 
-/* Hard limits can only be lowered without privilege. */
-static void restore_limits(struct restore *r, struct restored *p)
-{
-	for (size_t i = 0; i < p->process->n_limit && i < RLIM_NLIMITS; i++) {
-		struct rlimit want = {p->process->limit[i]->soft, p->process->limit[i]->hard};
-		struct rlimit have;
-		pid_t pid = p->threads[0].pid;
-
-		if (prlimit(pid, (enum __rlimit_resource)i, &want, NULL) == 0 ||
-			prlimit(pid, (enum __rlimit_resource)i, NULL, &have) < 0)
-			continue;
-		want.rlim_max = MIN(want.rlim_max, have.rlim_max);
-		want.rlim_cur = MIN(want.rlim_cur, want.rlim_max);
-		(void)prlimit(pid, (enum __rlimit_resource)i, &want, NULL);
-		remark(r, p, "a resource limit is lower here than where it was checkpointed");
-	}
-}
-
 static int restore_flags(struct restore *r, struct restored *p, struct err *e)
 {
 	const Cragon__ProcessFlags *f = p->process->flags;

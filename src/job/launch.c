@@ -15,10 +15,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 struct launch { /* what both ways share */
 	struct settings settings;
+	struct rlimit limits[RLIM_NLIMITS]; /* that cragon was started with */
 	struct identity who;
 	struct workdir dir;
 	struct journal journal;
@@ -26,6 +28,14 @@ struct launch { /* what both ways share */
 	struct job *job;
 	char **command; /* of the journal */
 };
+
+static void launch_init(struct launch *l, const struct settings *settings)
+{
+	l->settings = *settings;
+	identity_self(&l->who);
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		getrlimit((__rlimit_resource_t)i, &l->limits[i]);
+}
 
 static void launch_done(struct launch *l)
 {
@@ -199,8 +209,7 @@ int launch_run(
 	if (settings->resume && !settings->directory)
 		return err_set(
 			e, -EINVAL, WHY_USAGE, "--resume needs to know where to look: add -w DIR");
-	l.settings = *settings;
-	identity_self(&l.who);
+	launch_init(&l, settings);
 	r = workdir_create(&l.dir, settings->directory, command[0], e);
 	if (r == 0)
 		r = workdir_lock(&l.dir, &l.who, e);
@@ -221,7 +230,8 @@ int launch_run(
 
 static int restore_from(struct launch *l, const char *path, struct launched *ret, struct err *e)
 {
-	struct engine_restore how = {l->settings.namespaces, {note_to_log, &l->log}};
+	struct engine_restore how = {
+		l->settings.namespaces, {note_to_log, &l->log}, l->limits};
 	cleanup(image_close_p) struct image *image = NULL;
 	const struct image_info *info;
 	sigset_t before;
@@ -353,8 +363,7 @@ int launch_restart(
 	if (r < 0)
 		return r;
 	info = given ? image_get_info(given) : NULL;
-	l.settings = *settings;
-	identity_self(&l.who);
+	launch_init(&l, settings);
 	r = find_jobdir(settings, image, &jobdir, e);
 	if (r == 0)
 		r = jobdir ? workdir_open(&l.dir, jobdir, e)

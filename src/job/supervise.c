@@ -179,7 +179,8 @@ static void tell_ending(const struct loop *l)
  * compressing: its soft ones go up to the hard ones, after the job got its own. */
 static void raise_own_limits(void)
 {
-	static const int limits[] = {RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE};
+	static const int limits[] = {
+		RLIMIT_AS, RLIMIT_DATA, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE};
 
 	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
 		struct rlimit limit;

@@ -173,7 +173,7 @@ static int step_checkpoint(struct trial *t)
 
 static int step_resume(struct trial *t)
 {
-	struct engine_restore how = {t->settings->namespaces, {NULL, NULL}};
+	struct engine_restore how = {.namespaces = t->settings->namespaces};
 	struct image *image = NULL;
 	uint64_t began = now_mono_ns();
 	struct err e = {0};
