@@ -68,7 +68,8 @@ void restore_limits(struct restore *r, struct restored *p)
 		want.rlim_cur = MIN(want.rlim_cur, want.rlim_max);
 		(void)prlimit(pid, (enum __rlimit_resource)i, &want, NULL);
 		buf_printf(&r->remarks,
-			"process %d: a resource limit is lower here than where it was checkpointed\n",
+			"process %d: a resource limit is lower here than where it was "
+			"checkpointed\n",
 			p->process->pid);
 	}
 }
@@ -78,5 +79,6 @@ void restore_outside_limits(const struct restore *r)
 {
 	for (size_t i = 0; r->limits && i < RLIM_NLIMITS; i++)
 		if (belongs_outside(i))
-			(void)prlimit(r->reaper.pid, (enum __rlimit_resource)i, &r->limits[i], NULL);
+			(void)prlimit(
+				r->reaper.pid, (enum __rlimit_resource)i, &r->limits[i], NULL);
 }
