@@ -46,6 +46,9 @@ struct engine_spawn {
 	const sigset_t *mask; /* signal mask for COMMAND; NULL: the caller's */
 };
 
+/* The file that execvp(3) would run for `name`; `ret` holds PATH_MAX. */
+int engine_find_program(const char *name, char *ret, struct err *);
+
 /* Starts COMMAND with the caller's standard streams, environment, directory,
  * process group and session. Returns once execve has succeeded; else
  * WHY_NO_COMMAND, WHY_NOT_EXECUTABLE, or WHY_UNSUPPORTED (32-bit, set-user-id). */
@@ -83,6 +86,9 @@ int job_poll(struct job *, int *ret_status);
 /* Processes of the job other than the reaper, as cragon sees them. Caller
  * frees *ret_pids. Returns their count or -errno. */
 int job_processes(const struct job *, pid_t **ret_pids);
+
+/* The process that the job itself knows as `inner`, as cragon sees it; 0: none. */
+pid_t job_outer_pid(const struct job *, pid_t inner);
 
 /* Sends `sig` to COMMAND (job_signal) or to every process (job_signal_all). */
 int job_signal(struct job *, int sig);

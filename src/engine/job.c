@@ -12,8 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The file that execvp(3) would run. */
-static int find_program(const char *name, char ret[PATH_MAX], struct err *e)
+int engine_find_program(const char *name, char *ret, struct err *e)
 {
 	const char *path = getenv("PATH");
 	int found = -ENOENT;
@@ -122,7 +121,7 @@ int engine_spawn(struct job **ret, const struct engine_spawn *spec, struct err *
 		.notes = spec->notes,
 	};
 	struct job *job;
-	int r = find_program(spec->argv[0], path, e);
+	int r = engine_find_program(spec->argv[0], path, e);
 
 	if (r == 0)
 		r = check_program(path, e);
@@ -222,6 +221,20 @@ int job_processes(const struct job *job, pid_t **ret_pids)
 		return r;
 	*ret_pids = steal_ptr(&list);
 	return n;
+}
+
+pid_t job_outer_pid(const struct job *job, pid_t inner)
+{
+	cleanup_free pid_t *pids = NULL;
+	int n = job_processes(job, &pids);
+
+	for (int i = 0; i < n; i++) {
+		cleanup(proc_status_done) struct proc_status status = {0};
+
+		if (proc_status(pids[i], &status) == 0 && status.ns_pid == inner)
+			return pids[i];
+	}
+	return 0;
 }
 
 int job_signal(struct job *job, int sig)

@@ -174,6 +174,17 @@ int intercept_place(
 	return err_sys(e, r, "the preloaded object cannot be placed in the state directory");
 }
 
+void intercept_discard(struct intercept *i)
+{
+	if (i->dirfd < 0)
+		return;
+	unlinkat(i->dirfd, WIRE_CALLS, 0);
+	unlinkat(i->dirfd, WIRE_HOLD, 0);
+	unlinkat(i->jobdir_fd, INTERCEPT_DIR, AT_REMOVEDIR);
+	if (i->link)
+		unlink(i->link);
+}
+
 json_t *intercept_paths(const struct intercept *i)
 {
 	if (!i->object || !i->link)

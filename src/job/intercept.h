@@ -52,6 +52,10 @@ int intercept_place(
 	struct intercept *, const char *jobdir, const char *id, const json_t *paths, struct err *);
 json_t *intercept_paths(const struct intercept *);
 
+/* Removes what intercept_open() and intercept_place() made for a job that did not
+ * start; the object stays for others. */
+void intercept_discard(struct intercept *);
+
 /* Would the object be loaded into this program? 1; 0 with the reason; -errno. */
 int intercept_applies(const char *program, struct buf *ret_reason);
 

@@ -5,15 +5,18 @@
  * the same directory and are never resumed by this one.
  */
 #include "job/launch.h"
+#include "job/intercept.h"
 #include "job/signals.h"
 #include "base/io.h"
 #include "job/jobdir.h"
 #include "job/registry.h"
+#include "job/stderr_tail.h"
 #include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -25,6 +28,8 @@ struct launch { /* what both ways share */
 	struct workdir dir;
 	struct journal journal;
 	struct log log;
+	struct intercept intercept;
+	struct stderr_tail *tail;
 	struct job *job;
 	char **command; /* of the journal */
 };
@@ -40,15 +45,21 @@ static void launch_init(struct launch *l, const struct settings *settings)
 static void launch_done(struct launch *l)
 {
 	job_free(l->job);
+	stderr_tail_close(l->tail);
+	intercept_done(&l->intercept);
 	strings_free(l->command);
 	journal_done(&l->journal);
 	log_done(&l->log);
 	workdir_done(&l->dir);
 }
 
-#define LAUNCH_NONE                                                  \
-	{                                                            \
-		.dir = {.fd = -1, .lock_fd = -1}, .log = {.fd = -1 } \
+#define LAUNCH_NONE                                                                 \
+	{                                                                           \
+		.dir = {.fd = -1, .lock_fd = -1}, .log = {.fd = -1}, .intercept = { \
+			.dirfd = -1,                                                \
+			.calls = -1,                                                \
+			.hold = -1                                                  \
+		}                                                                   \
 	}
 
 void launched_done(struct launched *l)
@@ -88,6 +99,7 @@ static int attend(struct launch *l, uint64_t from_image, const struct image_info
 		.who = &l->who,
 		.dir = &l->dir,
 		.journal = &l->journal,
+		.intercept = &l->intercept,
 		.log = &l->log,
 		.resumed = info != NULL,
 		.pause_ns = info ? info->pause_ns : 0,
@@ -165,6 +177,40 @@ static int look_at_previous(struct launch *l, char *const *command, const char *
 	return 0;
 }
 
+/* Without the preloaded object the job runs all the same. */
+static void intercept_start(struct launch *l, const char *id, const char *program)
+{
+	cleanup_buf struct buf reason = {0};
+	char path[PATH_MAX];
+	struct err e = {0};
+	int r;
+
+	if (l->settings.no_intercept || engine_find_program(program, path, &e) < 0)
+		return;
+	r = intercept_applies(path, &reason);
+	if (r == 0)
+		log_info(&l->log, "%s", reason.data);
+	if (r > 0 && intercept_open(&l->intercept, l->dir.path, l->dir.fd, &e) == 0 &&
+		intercept_place(&l->intercept, l->dir.path, id, NULL, &e) == 0) {
+		json_object_set_new(l->journal.root, "intercept", intercept_paths(&l->intercept));
+		r = intercept_environment(&l->intercept, l->settings.on_memory);
+	}
+	if (e.code)
+		log_warn(&l->log, "failed allocations will not be seen: %s", e.text);
+}
+
+/* A job that has the object mapped needs its file. */
+static int intercept_again(struct launch *l, struct err *e)
+{
+	const json_t *paths = json_object_get(l->journal.root, "intercept");
+	int r;
+
+	if (!json_is_object(paths))
+		return 0;
+	r = intercept_open(&l->intercept, l->dir.path, l->dir.fd, e);
+	return r < 0 ? r : intercept_place(&l->intercept, l->dir.path, NULL, paths, e);
+}
+
 static int start(struct launch *l, char *const *command, const char *cwd,
 	const struct choice *images, struct launched *ret, struct err *e)
 {
@@ -184,8 +230,12 @@ static int start(struct launch *l, char *const *command, const char *cwd,
 	r = signals_block(&before);
 	if (r < 0)
 		return err_sys(e, r, "cannot block signals");
+	intercept_start(l, id, command[0]);
+	l->tail = stderr_tail_open();
 	r = engine_spawn(&l->job, &spawn, e);
+	intercept_environment_undo(&l->intercept);
 	if (r < 0) {
+		intercept_discard(&l->intercept);
 		workdir_discard(&l->dir);
 		return r;
 	}
@@ -230,8 +280,7 @@ int launch_run(
 
 static int restore_from(struct launch *l, const char *path, struct launched *ret, struct err *e)
 {
-	struct engine_restore how = {
-		l->settings.namespaces, {note_to_log, &l->log}, l->limits};
+	struct engine_restore how = {l->settings.namespaces, {note_to_log, &l->log}, l->limits};
 	cleanup(image_close_p) struct image *image = NULL;
 	const struct image_info *info;
 	sigset_t before;
@@ -243,9 +292,18 @@ static int restore_from(struct launch *l, const char *path, struct launched *ret
 	r = signals_block(&before); /* the job's processes bring masks of their own */
 	if (r < 0)
 		return err_sys(e, r, "cannot block signals");
+	r = intercept_again(l, e);
+	if (r < 0)
+		return r;
+	if (!l->tail)
+		l->tail = stderr_tail_open();
 	r = engine_restore(&l->job, image, &how, e);
 	if (r < 0)
 		return r;
+	/* Threads that were held when the image was taken try again now. */
+	r = intercept_release(&l->intercept);
+	if (r < 0)
+		log_error(&l->log, "held threads cannot be let go: %s", strerror(-r));
 	log_info(&l->log, "job %s: resumed from image %" PRIu64 " (%s)", journal_id(&l->journal),
 		info->number, path);
 	return attend(l, info->number, info, ret, e);

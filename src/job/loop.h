@@ -36,7 +36,14 @@ void loop_arm(struct loop *);
 void loop_plan(struct loop *);
 
 /* One checkpoint; what comes of it is in the log. */
-void loop_checkpoint(struct loop *, const char *reason, enum engine_after);
+int loop_checkpoint(struct loop *, const char *reason, enum engine_after);
+
+/* The last checkpoint: the job ends with it. When it cannot be taken the job
+ * runs on. */
+int loop_stop(struct loop *, enum stop_reason);
+
+/* memory.c: what the preloaded object reports. */
+void loop_read_calls(struct loop *);
 
 /* Answers a request on the control socket; ctx is the loop. */
 control_answer_fn loop_answer;

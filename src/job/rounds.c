@@ -147,12 +147,23 @@ static int take(struct loop *l, const char *reason, enum engine_after after,
 	return r;
 }
 
-void loop_checkpoint(struct loop *l, const char *reason, enum engine_after after)
+int loop_checkpoint(struct loop *l, const char *reason, enum engine_after after)
 {
 	cleanup(checkpoint_result_done) struct checkpoint_result c = {0};
 	struct err e = {0};
 
-	(void)take(l, reason, after, &c, &e); /* told in the log */
+	return take(l, reason, after, &c, &e);
+}
+
+int loop_stop(struct loop *l, enum stop_reason why)
+{
+	int r;
+
+	l->out->stop = why;
+	r = loop_checkpoint(l, stop_reason_name(why), AFTER_KILL);
+	if (r < 0)
+		l->out->stop = STOP_NONE;
+	return r;
 }
 
 /* ---- requests --------------------------------------------------------------------- */
@@ -169,6 +180,7 @@ static json_t *answer_checkpoint(struct loop *l, bool stop)
 	}
 	if (take(l, stop ? "stop" : "request", stop ? AFTER_KILL : AFTER_CONTINUE, &c, &e) < 0)
 		return control_refusal(&e);
+	l->out->stop = stop ? STOP_REQUEST : STOP_NONE;
 	path = json_string(c.path);
 	return json_pack("{s:b, s:I, s:o, s:I, s:I, s:I, s:I}", "ok", 1, "number",
 		(json_int_t)c.number, "path", path ? path : json_null(), "pause_ns",

@@ -66,7 +66,7 @@ struct settings {
 	uint64_t quota_bytes;	   /* of all images, 0: none */
 	unsigned keep_hourly, keep_daily;
 	enum engine_files files;
-	bool force_files; /* restart: changed inputs are no obstacle */
+	bool force_files;			   /* restart: changed inputs are no obstacle */
 	const char *plugins[SETTINGS_PLUGINS_MAX]; /* as given, left to right */
 	unsigned n_plugins;
 	bool json;

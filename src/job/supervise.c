@@ -13,6 +13,17 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
+static const char *const stop_names[] = {
+#define X(name, text) [STOP_##name] = text,
+	STOP_REASONS(X)
+#undef X
+};
+
+const char *stop_reason_name(enum stop_reason stop)
+{
+	return stop_names[stop];
+}
+
 static void loop_done(struct loop *l)
 {
 	control_done(&l->control);
@@ -46,7 +57,7 @@ static void on_signal(struct loop *l, const struct signalfd_siginfo *info)
 		forward(l, sig);
 		break;
 	case SIGNAL_CHECKPOINT:
-		loop_checkpoint(l, "signal", AFTER_CONTINUE);
+		(void)loop_checkpoint(l, "signal", AFTER_CONTINUE);
 		break;
 	case SIGNAL_SUSPEND:
 		if (info->ssi_code <= 0)
@@ -144,9 +155,9 @@ static void on_timer(struct loop *l)
 	if (l->next == POLICY_NOTHING || now_mono_ns() < l->next_ns)
 		loop_arm(l);
 	else if (l->next == POLICY_LAST)
-		loop_checkpoint(l, "time-limit", AFTER_KILL);
+		(void)loop_stop(l, STOP_TIME_LIMIT);
 	else
-		loop_checkpoint(l, "periodic", AFTER_CONTINUE);
+		(void)loop_checkpoint(l, "periodic", AFTER_CONTINUE);
 }
 
 static void tell_ending(const struct loop *l)
@@ -216,23 +227,26 @@ static void open_control(struct loop *l)
 
 static void wait_once(struct loop *l)
 {
-	struct pollfd fds[3 + CONTROL_FDS] = {
+	struct pollfd fds[4 + CONTROL_FDS] = {
 		{.fd = l->signals, .events = POLLIN},
 		{.fd = l->timer, .events = POLLIN},
 		{.fd = l->command_ended ? -1 : job_event_fd(l->s->job), .events = POLLIN},
+		{.fd = intercept_fd(l->s->intercept), .events = POLLIN},
 	};
 
-	control_watch(&l->control, fds + 3);
+	control_watch(&l->control, fds + 4);
 	if (poll(fds, ARRAY_LEN(fds), -1) < 0)
 		return; /* EINTR: stopped and continued */
 	/* The end first: what has ended cannot be checkpointed. */
 	if (fds[2].revents)
 		look_at_job(l);
+	if (!l->over && fds[3].revents)
+		loop_read_calls(l);
 	if (!l->over && fds[0].revents)
 		read_signals(l);
 	if (!l->over && fds[1].revents)
 		on_timer(l);
-	control_serve(&l->control, fds + 3, loop_answer, l);
+	control_serve(&l->control, fds + 4, loop_answer, l);
 }
 
 int supervise(struct supervised *s, struct outcome *ret, struct err *e)

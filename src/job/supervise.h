@@ -16,6 +16,7 @@
 #define CRAGON_JOB_SUPERVISE_H
 
 #include "job/identity.h"
+#include "job/intercept.h"
 #include "job/journal.h"
 #include "job/settings.h"
 #include "job/workdir.h"
@@ -26,19 +27,42 @@ struct supervised {
 	const struct identity *who;
 	struct workdir *dir;
 	struct journal *journal; /* its last attempt is this one */
+	struct intercept *intercept;
 	struct log *log;
 	char *const *command;
 	bool resumed;
 	uint64_t pause_ns, duration_ns; /* of the image resumed from */
 };
 
+/* Why Cragon ended the job itself (HOW_STOPPED); name in job.json. */
+#define STOP_REASONS(X)                 \
+	X(NONE, "none")                 \
+	X(REQUEST, "request")           \
+	X(TIME_LIMIT, "time-limit")     \
+	X(CPU_LIMIT, "cpu-limit")       \
+	X(MEMORY_LIMIT, "memory-limit") \
+	X(ALLOCATION, "allocation")     \
+	X(SCHEDULER, "scheduler")       \
+	X(HANG, "hang")
+
+enum stop_reason {
+#define X(name, text) STOP_##name,
+	STOP_REASONS(X)
+#undef X
+};
+
 struct outcome {
 	enum journal_how how;
+	enum stop_reason stop;
+	uint64_t wanted_bytes; /* STOP_ALLOCATION: by the call that failed */
+	uint64_t failed_calls;
 	int signal;    /* HOW_SIGNAL */
 	int exit_code; /* what cragon shall return */
 	unsigned checkpoints;
 	uint64_t last_image; /* number, 0: none in this attempt */
 };
+
+const char *stop_reason_name(enum stop_reason);
 
 /* Returns when the job is over; the journal says how. */
 int supervise(struct supervised *, struct outcome *ret, struct err *);
