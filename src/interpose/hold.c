@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -177,6 +178,7 @@ static void wait_for_end_of_file(int fd)
 static bool hold(struct wire_call *call)
 {
 	char path[PATH_BYTES];
+	struct stat st;
 	int fd;
 
 	if (!wire_path(path, sizeof path, WIRE_PASS))
@@ -187,6 +189,8 @@ static bool hold(struct wire_call *call)
 	}
 	/* Opened before cragon hears of it, so that its answer cannot be missed. */
 	fd = open_wire(WIRE_HOLD, O_RDONLY);
+	if (fd >= 0 && syscall(SYS_fstat, fd, &st) == 0)
+		call->waits_for = st.st_ino;
 	if (fd < 0 || syscall(SYS_fcntl, fd, F_SETFL, 0) < 0 || !tell(call)) {
 		if (fd >= 0)
 			syscall(SYS_close, fd);

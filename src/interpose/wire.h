@@ -77,8 +77,9 @@ struct wire_call {
 	uint32_t reason;	    /* enum wire_reason; REASON_HELD: a thread waits */
 	uint64_t bytes;		    /* wanted, 0 when not to be told */
 	uint64_t argument[5];
-	uint64_t caller;  /* return address */
-	uint64_t dropped; /* records of this process that found the FIFO full */
+	uint64_t caller;    /* return address */
+	uint64_t dropped;   /* records of this process that found the FIFO full */
+	uint64_t waits_for; /* held: inode of the FIFO `hold` that the thread reads */
 };
 
 #endif

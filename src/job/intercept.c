@@ -229,6 +229,13 @@ int intercept_fd(const struct intercept *i)
 	return i->calls;
 }
 
+static uint64_t inode_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? 0 : st.st_ino;
+}
+
 int intercept_next(struct intercept *i, struct intercept_call *ret)
 {
 	struct wire_call c;
@@ -250,7 +257,7 @@ int intercept_next(struct intercept *i, struct intercept_call *ret)
 			.function = c.function,
 			.error = c.error,
 			.reason = c.reason,
-			.held = c.reason == REASON_HELD,
+			.held = c.reason == REASON_HELD && c.waits_for == inode_of(i->hold),
 			.bytes = c.bytes,
 			.caller = c.caller,
 			.dropped = c.dropped,

@@ -37,7 +37,7 @@ struct intercept_call {
 	unsigned function;
 	int error;
 	unsigned reason;
-	bool held;
+	bool held; /* and waits still: threads let go meanwhile are not */
 	uint64_t bytes, argument[5], caller, dropped;
 };
 

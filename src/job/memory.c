@@ -11,30 +11,71 @@
 #include <errno.h>
 #include <string.h>
 
-struct held {			    /* what waits now */
-	struct intercept_call call; /* the largest of them */
+#define WAITING_MAX 256 /* processes; the others are held again when let go */
+
+struct waiting {	/* a process with threads that wait */
+	pid_t pid;	/* as the job sees it */
+	pid_t outer;	/* as cragon sees it */
+	uint64_t bytes; /* wanted by all of them */
+};
+
+struct held {
+	struct waiting process[WAITING_MAX];
+	size_t n;
 	unsigned threads;
-	pid_t pid; /* of that call, as cragon sees it */
+	struct intercept_call first;
 };
 
 static void take_call(struct loop *l, const struct intercept_call *c, struct held *held)
 {
+	size_t i = 0;
+
 	intercept_log(l->s->intercept, c);
 	l->out->failed_calls++;
 	if (!c->held)
 		return;
-	if (!held->threads++ || c->bytes > held->call.bytes)
-		held->call = *c;
+	if (!held->threads++)
+		held->first = *c;
+	while (i < held->n && held->process[i].pid != c->pid)
+		i++;
+	if (i == WAITING_MAX)
+		return;
+	held->process[i].pid = c->pid;
+	held->process[i].bytes += c->bytes;
+	held->n = MAX(held->n, i + 1);
+}
+
+/* What refused them: 1 when all of it can be raised here. */
+static int look_at_limits(struct loop *l, struct held *h, struct buf *text)
+{
+	int raisable = 1;
+
+	for (size_t i = 0; i < h->n; i++) {
+		struct waiting *w = &h->process[i];
+		int r;
+
+		w->outer = job_outer_pid(l->s->job, w->pid);
+		l->out->wanted_bytes = MAX(l->out->wanted_bytes, w->bytes);
+		if (!w->outer)
+			continue; /* it has ended meanwhile */
+		buf_clear(text);
+		r = room_obstacle(w->outer, w->bytes, text);
+		if (r <= 0)
+			return 0;
+		raisable = MIN(raisable, r);
+	}
+	return raisable;
 }
 
 static void tell_held(struct loop *l, const struct held *h, const char *obstacle)
 {
-	char size[32];
+	char size[32], more[48] = "";
 
-	size_format(h->call.bytes, size);
-	log_warn(l->s->log, "%s of %s failed in process %d%s: refused by %s",
-		intercept_function(&h->call), size, h->call.pid,
-		h->threads > 1 ? " and other threads' calls too" : "", obstacle);
+	size_format(h->first.bytes, size);
+	if (h->threads > 1)
+		snprintf(more, sizeof more, " (and %u more calls)", h->threads - 1);
+	log_warn(l->s->log, "%s of %s%s failed in process %d: refused by %s",
+		intercept_function(&h->first), size, more, h->first.pid, obstacle);
 }
 
 /* Nothing could be saved: the program has to deal with it, as without Cragon. */
@@ -48,38 +89,39 @@ static void pass_on(struct loop *l)
 static void raise_here(struct loop *l, const struct held *h)
 {
 	cleanup_buf struct buf text = {0};
-	int r = room_raise(h->pid, h->call.bytes, &text);
+	int r = 0;
 
+	for (size_t i = 0; r >= 0 && i < h->n; i++)
+		if (h->process[i].outer)
+			r = room_raise(h->process[i].outer, h->process[i].bytes, &text);
+	if (r >= 0)
+		r = intercept_release(l->s->intercept);
 	if (r < 0) {
 		log_warn(l->s->log, "the limit cannot be raised: %s", strerror(-r));
 		pass_on(l);
 		return;
 	}
 	log_info(l->s->log, "raised: %s", text.data ? text.data : "nothing");
-	r = intercept_release(l->s->intercept);
-	if (r < 0)
-		log_error(l->s->log, "held threads cannot be let go: %s", strerror(-r));
 }
 
 static void on_held(struct loop *l, struct held *h)
 {
 	cleanup_buf struct buf obstacle = {0};
-	int raisable;
+	bool raisable = look_at_limits(l, h, &obstacle) > 0;
 
-	h->pid = job_outer_pid(l->s->job, h->call.pid);
-	raisable = h->pid > 0 ? room_obstacle(h->pid, h->call.bytes, &obstacle) : 0;
 	tell_held(l, h, obstacle.data ? obstacle.data : "an unknown limit");
-	l->out->wanted_bytes = h->call.bytes;
-	l->out->stop = raisable > 0 ? STOP_NONE : STOP_ALLOCATION;
-	if (loop_checkpoint(l, "allocation", raisable > 0 ? AFTER_CONTINUE : AFTER_KILL) < 0) {
-		l->out->stop = STOP_NONE;
+	if (!raisable) {
+		if (loop_stop(l, STOP_ALLOCATION) < 0 && !l->over)
+			pass_on(l);
+		return;
+	}
+	if (loop_checkpoint(l, "allocation", AFTER_CONTINUE) < 0) {
 		if (!l->over)
 			pass_on(l);
 		return;
 	}
 	intercept_pass(l->s->intercept, false);
-	if (raisable > 0)
-		raise_here(l, h);
+	raise_here(l, h);
 }
 
 void loop_read_calls(struct loop *l)

@@ -1,0 +1,122 @@
+#!/bin/bash
+# No work is lost to a failed allocation: programs in C, C++, Fortran and Python
+# meet a limit of memory under cragon, and their output is what it is without
+# one. TAP on stdout.
+#
+#   test/memory.sh [NAME...]
+#   CRAGON    the executable  (build/cragon)
+#   RUN_AS    account to run the programs under
+set -u
+root=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
+. "$root/test/runner.sh"
+make_work memory
+clean_environment "$work/home"
+mkdir "$HOME"
+give_to_account "$HOME"
+
+src=$root/test/memory
+cc -O1 -pthread -o "$work/threads" "$src/threads.c" &&
+	cc -O1 -o "$work/processes" "$src/processes.c" &&
+	cc -O1 -pthread -D_GNU_SOURCE -o "$work/calls" "$src/calls.c" || {
+	echo "Bail out! the programs cannot be built"
+	exit 1
+}
+command -v c++ >/dev/null && c++ -std=c++17 -O1 -o "$work/vectors" "$src/vectors.cc"
+command -v gfortran >/dev/null && gfortran -O1 -o "$work/arrays" "$src/arrays.f90"
+cp "$src/arrays.py" "$work/"
+chmod -R a+rX "$work"
+
+# What each runs, and the limit of address space in KiB that it meets half-way.
+programs="threads processes calls vectors fortran numpy threads_jemalloc threads_tcmalloc"
+command_of() {
+	case $1 in
+	fortran) echo "$work/arrays" ;;
+	numpy) echo "/usr/bin/python3 $work/arrays.py" ;;
+	threads_*) echo "$work/threads" ;;
+	*) echo "$work/$1" ;;
+	esac
+}
+# An allocator that the program brings along.
+preload_of() {
+	case $1 in
+	*_jemalloc) library libjemalloc.so.2 ;;
+	*_tcmalloc) library libtcmalloc_minimal.so.4 ;;
+	esac
+}
+library() { ldconfig -p 2>/dev/null | awk -v n="$1" '$1 == n { print $NF; exit }'; }
+limit_of() {
+	case $1 in
+	threads) echo 900000 ;;
+	threads_*) echo 650000 ;;
+	processes) echo 80000 ;;
+	calls) echo 200000 ;;
+	vectors) echo 150000 ;;
+	fortran) echo 120000 ;;
+	numpy) echo 150000 ;;
+	esac
+}
+present() {
+	case $1 in
+	vectors) [ -x "$work/vectors" ] ;;
+	fortran) [ -x "$work/arrays" ] ;;
+	threads_jemalloc) [ -n "$(library libjemalloc.so.2)" ] ;;
+	threads_tcmalloc) [ -n "$(library libtcmalloc_minimal.so.4)" ] ;;
+	esac
+}
+
+# The limit is soft: it is raised while the program waits.
+raised() { # NAME
+	local command limit
+	command=$(command_of "$1") limit=$(limit_of "$1")
+	# shellcheck disable=SC2086,SC2016 # words of a command; for the inner shell
+	"${as[@]}" bash -c 'ulimit -S -v "$1"; shift; LD_PRELOAD=$PRELOAD exec "$@"' - "$limit" \
+		"$CRAGON" run -w job -i off $command >out 2>err || return 1
+	cmp -s out expected && grep -q 'raised: ' job/cragon.log && grep -q ',held$' job/intercepted.log
+}
+
+# The limit is hard: the run stops, and goes on where there is more memory. It is
+# stopped as often as it takes: each time the limit is half as high again.
+stopped() { # NAME
+	local command limit status resumes=0
+	command=$(command_of "$1") limit=$(limit_of "$1")
+	# shellcheck disable=SC2086,SC2016
+	"${as[@]}" bash -c 'ulimit -v "$1"; shift; LD_PRELOAD=$PRELOAD exec "$@"' - "$limit" \
+		"$CRAGON" run -w job -i off $command >out 2>err
+	status=$?
+	[ "$status" -eq 75 ] || return 1
+	while [ "$status" -eq 75 ] && [ "$resumes" -lt 12 ]; do
+		limit=$((limit + limit / 2)) resumes=$((resumes + 1))
+		# shellcheck disable=SC2016
+		"${as[@]}" bash -c 'ulimit -v "$1"; exec "$2" restart -w job' - "$limit" "$CRAGON" \
+			>>restart.out 2>>err
+		status=$?
+	done
+	[ "$status" -eq 0 ] && cmp -s out expected && [ ! -s restart.out ]
+}
+
+one() { # NAME WAY
+	local dir=$work/$1.$2 preload
+	mkdir "$dir" && give_to_account "$dir" && cd "$dir" || return 1
+	preload=$(preload_of "$1")
+	# shellcheck disable=SC2046 # words of a command
+	LD_PRELOAD=$preload "${as[@]}" $(command_of "$1") >expected 2>&1
+	export PRELOAD=$preload
+	if "$2" "$1"; then
+		echo "ok - memory/$1/$2/$user"
+	else
+		echo "not ok - memory/$1/$2/$user"
+		tail -n 5 out err job/cragon.log job/intercepted.log 2>/dev/null | cut -c1-200 | sed 's/^/# /'
+	fi
+	cd "$work" || return 1
+}
+
+names=${*:-$programs}
+for name in $names; do
+	for way in raised stopped; do
+		if present "$name" || [[ $name != *_* && $name != vectors && $name != fortran ]]; then
+			one "$name" "$way"
+		else
+			echo "ok - memory/$name/$way # SKIP not installed here"
+		fi
+	done
+done
