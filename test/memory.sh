@@ -15,12 +15,12 @@ mkdir "$HOME"
 give_to_account "$HOME"
 
 src=$root/test/memory
-cc -O1 -pthread -o "$work/threads" "$src/threads.c" &&
-	cc -O1 -o "$work/processes" "$src/processes.c" &&
-	cc -O1 -pthread -D_GNU_SOURCE -o "$work/calls" "$src/calls.c" || {
-	echo "Bail out! the programs cannot be built"
-	exit 1
-}
+for name in threads processes calls; do
+	cc -O1 -pthread -D_GNU_SOURCE -o "$work/$name" "$src/$name.c" || {
+		echo "Bail out! $name.c cannot be built"
+		exit 1
+	}
+done
 command -v c++ >/dev/null && c++ -std=c++17 -O1 -o "$work/vectors" "$src/vectors.cc"
 command -v gfortran >/dev/null && gfortran -O1 -o "$work/arrays" "$src/arrays.f90"
 cp "$src/arrays.py" "$work/"
@@ -94,9 +94,31 @@ stopped() { # NAME
 	[ "$status" -eq 0 ] && cmp -s out expected && [ ! -s restart.out ]
 }
 
+# The machine promises no more than it has (vm.overcommit_memory=2), for a moment.
+overcommit_back() {
+	echo 0 >/proc/sys/vm/overcommit_memory
+	echo 50 >/proc/sys/vm/overcommit_ratio
+}
+overcommit() { # NAME
+	local status used
+	used=$(awk '/^Committed_AS/ { print $2 }' /proc/meminfo)
+	echo $((used + 250000)) >/proc/sys/vm/overcommit_kbytes &&
+		echo 2 >/proc/sys/vm/overcommit_memory || return 1
+	# shellcheck disable=SC2046
+	timeout 60 "${as[@]}" "$CRAGON" run -w job -i off $(command_of "$1") >out 2>err
+	status=$?
+	overcommit_back
+	[ "$status" -eq 75 ] && "${as[@]}" "$CRAGON" restart -w job >>out 2>>err && cmp -s out expected
+}
+may_overcommit() {
+	[ "$(cat /proc/sys/vm/overcommit_memory 2>/dev/null)" = 0 ] &&
+		[ -w /proc/sys/vm/overcommit_memory ] && [ "$(id -u)" -eq 0 ]
+}
+
 one() { # NAME WAY
 	local dir=$work/$1.$2 preload
-	mkdir "$dir" && give_to_account "$dir" && cd "$dir" || return 1
+	mkdir "$dir" && cd "$dir" && touch out err restart.out || return 1
+	give_to_account "$dir" out err restart.out
 	preload=$(preload_of "$1")
 	# shellcheck disable=SC2046 # words of a command
 	LD_PRELOAD=$preload "${as[@]}" $(command_of "$1") >expected 2>&1
@@ -120,3 +142,11 @@ for name in $names; do
 		fi
 	done
 done
+
+[ $# -gt 0 ] && exit
+if may_overcommit; then
+	trap 'overcommit_back; rm -rf "$work"' EXIT
+	one processes overcommit
+else
+	echo "ok - memory/processes/overcommit/$user # SKIP needs root and vm.overcommit_memory"
+fi

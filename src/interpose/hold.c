@@ -5,9 +5,8 @@
  *
  * What is held: ENOMEM, and EAGAIN of pthread_create when there is no room for a
  * stack. What is not: sizes beyond the machine's memory and swap (bugs, and
- * allocators that probe); mappings that only reserve addresses (PROT_NONE,
- * MAP_NORESERVE), huge pages and fixed addresses, for whose failure programs are
- * prepared; growing in place; a break that another mapping stands in the way of.
+ * allocators that probe); mappings that only reserve addresses (PROT_NONE)
+ * and huge pages, for whose failure programs are prepared; growing in place; a break that another mapping stands in the way of.
  *
  * A held thread reads the FIFO `hold`, of which cragon has the write end, until
  * end of file. It may have been checkpointed and resumed meanwhile: the read goes
@@ -117,7 +116,7 @@ static enum wire_reason reason_of(
 	if (function == CALL_mmap || function == CALL_mmap64) {
 		int flags = (int)argument[3];
 
-		if (argument[2] == PROT_NONE || flags & (MAP_NORESERVE | MAP_HUGETLB))
+		if (argument[2] == PROT_NONE || flags & MAP_HUGETLB)
 			return REASON_RESERVATION;
 	}
 	if (function == CALL_mremap && !(argument[3] & MREMAP_MAYMOVE))

@@ -26,7 +26,17 @@ struct loop {
 	bool journal_broken;
 	bool command_ended; /* --wait-all: others still run */
 	bool over;
+	void *reserve; /* see loop_reserve() */
 };
+
+/*
+ * Address space that nobody uses, given back for the time of a checkpoint: where
+ * the machine refuses to promise more memory (vm.overcommit_memory=2), the very
+ * checkpoint that shall save the job would fail. What is never touched costs
+ * nothing. Left out where it is not to be had.
+ */
+void loop_reserve(struct loop *);
+void loop_spend_reserve(struct loop *);
 
 /* Publishes job.json; a failure is told once. */
 void loop_save_journal(struct loop *);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/timerfd.h>
 
 /* A full disk must not end the job; it is told once. */
@@ -112,6 +113,25 @@ static void note_checkpoint(struct loop *l, const struct checkpoint_result *c)
 	journal_checkpoint(l->s->journal, c->number);
 }
 
+#define RESERVE_BYTES (96 * MIB) /* compression contexts and buffers of the workers */
+
+void loop_reserve(struct loop *l)
+{
+	void *p;
+
+	if (l->reserve)
+		return;
+	p = mmap(NULL, RESERVE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	l->reserve = p == MAP_FAILED ? NULL : p;
+}
+
+void loop_spend_reserve(struct loop *l)
+{
+	if (l->reserve)
+		munmap(l->reserve, RESERVE_BYTES);
+	l->reserve = NULL;
+}
+
 static int take(struct loop *l, const char *reason, enum engine_after after,
 	struct checkpoint_result *ret, struct err *e)
 {
@@ -126,8 +146,11 @@ static int take(struct loop *l, const char *reason, enum engine_after after,
 		.after = after,
 		.notes = {note_to_log, s->log},
 	};
-	int r = checkpoint_take(s->job, &request, ret, e);
+	int r;
 
+	loop_spend_reserve(l);
+	r = checkpoint_take(s->job, &request, ret, e);
+	loop_reserve(l);
 	l->policy.last_end_ns = now_mono_ns();
 	l->policy.failure = r < 0 ? e->why : WHY_NONE;
 	if (r < 0) {

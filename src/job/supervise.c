@@ -26,6 +26,7 @@ const char *stop_reason_name(enum stop_reason stop)
 
 static void loop_done(struct loop *l)
 {
+	loop_spend_reserve(l);
 	control_done(&l->control);
 	close_p(&l->signals);
 	close_p(&l->timer);
@@ -212,6 +213,7 @@ static int open_loop(struct loop *l, struct err *e)
 	if (l->timer < 0)
 		return err_sys(e, -errno, "timerfd");
 	raise_own_limits();
+	loop_reserve(l);
 	return 0;
 }
 
