@@ -1,0 +1,245 @@
+/* Tries at a job: see attempt.h. */
+#include "job/attempt.h"
+#include "job/registry.h"
+#include "job/signals.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+void launch_init(struct launch *l, const struct settings *settings)
+{
+	l->settings = *settings;
+	identity_self(&l->who);
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		getrlimit((__rlimit_resource_t)i, &l->limits[i]);
+}
+
+void launch_done(struct launch *l)
+{
+	job_free(l->job);
+	stderr_tail_close(l->tail);
+	intercept_done(&l->intercept);
+	strings_free(l->command);
+	journal_done(&l->journal);
+	log_done(&l->log);
+	workdir_done(&l->dir);
+}
+
+int launch_open_log(struct launch *l, struct err *e)
+{
+	int r = log_open(&l->log, l->dir.fd, l->settings.terminal);
+
+	return r < 0 ? err_sys(e, r, "cannot write %s/cragon.log", l->dir.path) : 0;
+}
+
+void choice_done(struct choice *c)
+{
+	store_entries_free(c->list, c->n);
+}
+
+int choice_list(const char *jobdir, struct choice *ret, struct err *e)
+{
+	return store_list(jobdir, &ret->list, &ret->n, &ret->damaged, e);
+}
+
+static void image_close_p(struct image **i)
+{
+	image_close(*i);
+}
+
+/* ---- beginning ------------------------------------------------------------------ */
+
+/* Without the preloaded object the job runs all the same. */
+static void intercept_start(struct launch *l, const char *id, const char *program)
+{
+	cleanup_buf struct buf reason = {0};
+	char path[PATH_MAX];
+	struct err e = {0};
+	int r;
+
+	if (l->settings.no_intercept || engine_find_program(program, path, &e) < 0)
+		return;
+	r = intercept_applies(path, &reason);
+	if (r == 0)
+		log_info(&l->log, "%s", reason.data);
+	if (r > 0 && intercept_open(&l->intercept, l->dir.path, l->dir.fd, &e) == 0 &&
+		intercept_place(&l->intercept, l->dir.path, id, NULL, &e) == 0) {
+		json_object_set_new(l->journal.root, "intercept", intercept_paths(&l->intercept));
+		r = intercept_environment(&l->intercept, l->settings.on_memory);
+	}
+	if (e.code)
+		log_warn(&l->log, "failed allocations will not be seen: %s", e.text);
+}
+
+/* A job that has the object mapped needs its file. */
+static int intercept_again(struct launch *l, struct err *e)
+{
+	const json_t *paths = json_object_get(l->journal.root, "intercept");
+	int r;
+
+	if (!json_is_object(paths))
+		return 0;
+	intercept_done(&l->intercept);
+	r = intercept_open(&l->intercept, l->dir.path, l->dir.fd, e);
+	return r < 0 ? r : intercept_place(&l->intercept, l->dir.path, NULL, paths, e);
+}
+
+int attempt_start(struct launch *l, char *const *command, struct err *e)
+{
+	sigset_t before;
+	struct engine_spawn spawn = {
+		command, l->settings.namespaces, {note_to_log, &l->log}, &before};
+	int r = signals_block(&before);
+
+	if (r < 0)
+		return err_sys(e, r, "cannot block signals");
+	intercept_start(l, journal_id(&l->journal), command[0]);
+	l->tail = stderr_tail_open();
+	r = engine_spawn(&l->job, &spawn, e);
+	intercept_environment_undo(&l->intercept);
+	if (r < 0)
+		intercept_discard(&l->intercept);
+	return r;
+}
+
+int attempt_restore(struct launch *l, const char *path, struct err *e)
+{
+	struct engine_restore how = {l->settings.namespaces, {note_to_log, &l->log}, l->limits};
+	cleanup(image_close_p) struct image *image = NULL;
+	const struct image_info *info;
+	sigset_t before;
+	int r = image_open(&image, path, e);
+
+	if (r < 0)
+		return r;
+	info = image_get_info(image);
+	r = signals_block(&before); /* the job's processes bring masks of their own */
+	if (r < 0)
+		return err_sys(e, r, "cannot block signals");
+	r = intercept_again(l, e);
+	if (r < 0)
+		return r;
+	if (!l->tail)
+		l->tail = stderr_tail_open();
+	r = engine_restore(&l->job, image, &how, e);
+	if (r < 0)
+		return r;
+	/* Threads that were held when the image was taken try again now. */
+	r = intercept_release(&l->intercept);
+	if (r < 0)
+		log_error(&l->log, "held threads cannot be let go: %s", strerror(-r));
+	l->from_image = info->number;
+	l->pause_ns = info->pause_ns;
+	l->duration_ns = info->duration_ns;
+	log_info(&l->log, "job %s: resumed from image %" PRIu64 " (%s)", journal_id(&l->journal),
+		info->number, path);
+	return 0;
+}
+
+int attempt_restore_newest(struct launch *l, struct err *e)
+{
+	cleanup(choice_done) struct choice images = {0};
+	uint64_t first = journal_first_image(&l->journal);
+	int r = choice_list(l->dir.path, &images, e);
+
+	if (r < 0)
+		return r;
+	if (images.damaged)
+		log_warn(&l->log, "%zu damaged image%s left aside", images.damaged,
+			images.damaged == 1 ? "" : "s");
+	for (size_t i = 0; i < images.n && images.list[i].number >= first; i++) {
+		r = attempt_restore(l, images.list[i].path, e);
+		if (r >= 0 || e->why != WHY_BAD_IMAGE || l->job)
+			return r;
+		log_warn(&l->log, "image %" PRIu64 " is damaged, trying the one before: %s",
+			images.list[i].number, e->text);
+	}
+	if (r < 0) /* all of them were damaged */
+		return r;
+	return err_set(e, -ENOENT, images.damaged ? WHY_BAD_IMAGE : WHY_NO_IMAGE,
+		"%s holds no %simage to resume from", l->dir.path,
+		images.damaged ? "undamaged " : "");
+}
+
+/* ---- following ------------------------------------------------------------------ */
+
+/* From here on the job is known: journal, registry, event loop. */
+static int attend(struct launch *l, struct launched *ret, struct err *e)
+{
+	struct supervised s = {
+		.job = l->job,
+		.settings = &l->settings,
+		.who = &l->who,
+		.dir = &l->dir,
+		.journal = &l->journal,
+		.intercept = &l->intercept,
+		.log = &l->log,
+		.resumed = l->from_image != 0,
+		.pause_ns = l->pause_ns,
+		.duration_ns = l->duration_ns,
+	};
+	int r;
+
+	if (!l->command)
+		l->command = journal_command(&l->journal);
+	r = l->command ? journal_begin(
+				 &l->journal, &l->who, l->from_image, l->settings.signal_checkpoint)
+		       : -ENOMEM;
+	if (r < 0)
+		return err_sys(e, r, "cannot describe the job");
+	s.command = l->command;
+	journal_put_settings(&l->journal, &l->settings);
+	return supervise(&s, &ret->outcome, e);
+}
+
+static int make_known(struct launch *l, struct launched *ret)
+{
+	int r = registry_add(journal_id(&l->journal), l->dir.path);
+
+	if (r < 0)
+		log_debug(&l->log, "\"cragon list\" will not know this job elsewhere: %s",
+			strerror(-r));
+	snprintf(ret->id, sizeof ret->id, "%s", journal_id(&l->journal));
+	ret->directory = strdup(l->dir.path);
+	return ret->directory ? 0 : -ENOMEM;
+}
+
+/* ---- another try ------------------------------------------------------------- */
+
+/* What the next try begins with; false: there is none. */
+static bool choose(struct launch *l, struct launched *ret, char **ret_image)
+{
+	return false;
+}
+
+static bool resume_again(struct launch *l, struct launched *ret)
+{
+	cleanup_free char *image = NULL;
+	struct err e = {0};
+
+	if (!choose(l, ret, &image))
+		return false;
+	job_free(l->job);
+	l->job = NULL;
+	if (attempt_restore(l, image, &e) == 0) {
+		l->resumes++;
+		return true;
+	}
+	log_error(&l->log, "the job cannot be resumed: %s", e.text);
+	return false;
+}
+
+int attempt_follow(struct launch *l, struct launched *ret, struct err *e)
+{
+	int r = make_known(l, ret);
+
+	if (r < 0)
+		return err_sys(e, r, "cannot describe the job");
+	do
+		r = attend(l, ret, e);
+	while (r == 0 && resume_again(l, ret));
+	return r;
+}
