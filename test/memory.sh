@@ -15,7 +15,7 @@ mkdir "$HOME"
 give_to_account "$HOME"
 
 src=$root/test/memory
-for name in threads processes calls; do
+for name in threads processes calls resident; do
 	cc -O1 -pthread -D_GNU_SOURCE -o "$work/$name" "$src/$name.c" || {
 		echo "Bail out! $name.c cannot be built"
 		exit 1
@@ -31,6 +31,7 @@ programs="threads processes calls vectors fortran numpy threads_jemalloc threads
 command_of() {
 	case $1 in
 	fortran) echo "$work/arrays" ;;
+	resident) echo "$work/resident 900" ;;
 	numpy) echo "/usr/bin/python3 $work/arrays.py" ;;
 	threads_*) echo "$work/threads" ;;
 	*) echo "$work/$1" ;;
@@ -110,6 +111,31 @@ overcommit() { # NAME
 	overcommit_back
 	[ "$status" -eq 75 ] && "${as[@]}" "$CRAGON" restart -w job >>out 2>>err && cmp -s out expected
 }
+# A control group with a limit, where root can make one.
+group=""
+make_group() { # BYTES
+	local parent
+	for parent in /sys/fs/cgroup/memory /sys/fs/cgroup; do
+		group=$parent/cragon-test.$$
+		if mkdir "$group" 2>/dev/null; then
+			echo "$1" >"$group/memory.limit_in_bytes" 2>/dev/null && return
+			echo "$1" >"$group/memory.max" 2>/dev/null && return
+			rmdir "$group"
+		fi
+	done
+	group=""
+	return 1
+}
+cgroup() { # NAME
+	local status
+	# shellcheck disable=SC2046,SC2016
+	bash -c 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"' - "$group" \
+		"${as[@]}" "$CRAGON" run -w job -i off $(command_of "$1") >out 2>err
+	status=$?
+	grep -q 'oom_kill 0' "$group/memory.oom_control" "$group/memory.events" 2>/dev/null || return 1
+	[ "$status" -eq 75 ] && "${as[@]}" "$CRAGON" restart -w job >>restart.out 2>>err &&
+		cmp -s out expected
+}
 may_overcommit() {
 	[ "$(cat /proc/sys/vm/overcommit_memory 2>/dev/null)" = 0 ] &&
 		[ -w /proc/sys/vm/overcommit_memory ] && [ "$(id -u)" -eq 0 ]
@@ -144,6 +170,12 @@ for name in $names; do
 done
 
 [ $# -gt 0 ] && exit
+if [ "$(id -u)" -eq 0 ] && make_group 500000000; then
+	one resident cgroup
+	rmdir "$group"
+else
+	echo "ok - memory/resident/cgroup/$user # SKIP needs root and a memory controller"
+fi
 if may_overcommit; then
 	trap 'overcommit_back; rm -rf "$work"' EXIT
 	one processes overcommit

@@ -6,8 +6,10 @@
 #define CRAGON_JOB_LOOP_H
 
 #include "job/control.h"
+#include "job/metrics.h"
 #include "job/policy.h"
 #include "job/supervise.h"
+#include "job/watch.h"
 
 /* How often the processes that --wait-all waits for are counted. */
 #define WAIT_ALL_STEP_NS NS_PER_SEC
@@ -20,6 +22,13 @@ struct loop {
 	int signals, timer;
 	uint64_t next_ns; /* what the timer stands at */
 	enum policy_step next;
+	struct metrics *metrics; /* NULL: none to be had */
+	struct memory_watch memory_watch;
+	struct hang_watch hang_watch;
+	uint64_t sample_ns; /* when to look at memory and progress again */
+	uint64_t row_ns;    /* when to write rows again */
+	uint64_t early_ns;  /* pace of the first looks, doubled each time */
+	uint64_t patience_until_ns;
 	char failure[sizeof((struct err *)0)->text]; /* the last one, told already */
 	unsigned repeated;
 	bool told_unsupported;
@@ -51,6 +60,10 @@ int loop_checkpoint(struct loop *, const char *reason, enum engine_after);
 /* The last checkpoint: the job ends with it. When it cannot be taken the job
  * runs on. */
 int loop_stop(struct loop *, enum stop_reason);
+
+/* sampling.c */
+void loop_begin_sampling(struct loop *);
+void loop_sample(struct loop *);
 
 /* memory.c: what the preloaded object reports. */
 void loop_read_calls(struct loop *);

@@ -41,6 +41,8 @@ void loop_arm(struct loop *l)
 	due = l->next_ns;
 	if (l->command_ended)
 		due = MIN(due, now_mono_ns() + WAIT_ALL_STEP_NS);
+	if (l->metrics)
+		due = MIN(due, l->sample_ns);
 	if (due != POLICY_NEVER) {
 		at.it_value.tv_sec = (time_t)(due / NS_PER_SEC);
 		at.it_value.tv_nsec = (long)(due % NS_PER_SEC);
@@ -152,6 +154,7 @@ static int take(struct loop *l, const char *reason, enum engine_after after,
 	r = checkpoint_take(s->job, &request, ret, e);
 	loop_reserve(l);
 	l->policy.last_end_ns = now_mono_ns();
+	hang_watch_pardon(&l->hang_watch, l->policy.last_end_ns);
 	l->policy.failure = r < 0 ? e->why : WHY_NONE;
 	if (r < 0) {
 		tell_failure(l, e);

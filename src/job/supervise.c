@@ -27,6 +27,7 @@ const char *stop_reason_name(enum stop_reason stop)
 static void loop_done(struct loop *l)
 {
 	loop_spend_reserve(l);
+	metrics_close(l->metrics);
 	control_done(&l->control);
 	close_p(&l->signals);
 	close_p(&l->timer);
@@ -153,6 +154,10 @@ static void on_timer(struct loop *l)
 		l->over = true;
 		return;
 	}
+	if (now_mono_ns() >= l->sample_ns)
+		loop_sample(l);
+	if (l->over)
+		return;
 	if (l->next == POLICY_NOTHING || now_mono_ns() < l->next_ns)
 		loop_arm(l);
 	else if (l->next == POLICY_LAST)
@@ -279,6 +284,7 @@ int supervise(struct supervised *s, struct outcome *ret, struct err *e)
 	if (r < 0)
 		return r;
 	look_at_resumed(&l);
+	loop_begin_sampling(&l);
 	loop_plan(&l); /* writes job.json */
 	open_control(&l);
 	while (!l.over)

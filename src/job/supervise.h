@@ -54,6 +54,8 @@ enum stop_reason {
 struct outcome {
 	enum journal_how how;
 	enum stop_reason stop;
+	unsigned bound; /* STOP_MEMORY_LIMIT: enum memory_bound */
+	uint64_t bound_bytes;
 	uint64_t wanted_bytes; /* STOP_ALLOCATION: by the call that failed */
 	uint64_t failed_calls;
 	int signal;    /* HOW_SIGNAL */
