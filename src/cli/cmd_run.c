@@ -22,9 +22,10 @@ const struct command cmd_run = {
 	.summary = "start COMMAND under Cragon",
 	.text = "Starts COMMAND and takes checkpoints of it and everything it starts, in a job "
 		"directory. The exit code is COMMAND's; 128+N when signal N killed it.\n\n"
-		"With -i auto the first checkpoint is taken after one minute; later ones so that "
-		"the job is held at most one percent of its time, every minute at most and every "
-		"hour at least.\n\n"
+		"With -i auto the first checkpoint is taken after one minute; later ones at the "
+		"interval that loses least (Young and Daly), from what a checkpoint costs and how "
+		"often the job has failed so far or --mtbf: every ten seconds at most and every "
+		"hour at least. \"cragon status\" tells the reason.\n\n"
 		"SIGUSR1 to cragon takes a checkpoint. SIGTERM, SIGINT, SIGHUP and other signals "
 		"sent to cragon are passed on to COMMAND. When cragon itself is killed, the job "
 		"is killed with it; \"cragon restart\" continues from the last image.\n\n"

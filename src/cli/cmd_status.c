@@ -62,6 +62,11 @@ static void running_rows(struct table *t, const struct job_view *v, uint64_t now
 		duration_format(elapsed_ns(v->next_checkpoint_ns, now), text);
 		table_printf(t, "in %s", text);
 	}
+	if (v->interval_reason && *v->interval_reason) {
+		duration_format(v->interval_ns, text);
+		table_cell(t, "interval");
+		table_printf(t, "%s: %s", v->interval_ns ? text : "none", v->interval_reason);
+	}
 	duration_format(jobview_at_risk_ns(v, now), text);
 	pair(t, "at risk", text);
 }

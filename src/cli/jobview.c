@@ -52,7 +52,7 @@ json_t *jobview_json(const struct job_view *v)
 	bool pause = v->last_image != 0;
 
 	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-			 "s:o, s:o, s:o, s:o}",
+			 "s:o, s:o, s:o, s:o, s:o, s:o}",
 		"id", json_text(v->id), "directory", json_text(v->directory), "command",
 		json_command(v->command), "state", job_state_name(v->state), "pid",
 		json_or_null((uint64_t)v->pid), "hostname", json_text(v->hostname), "attempts",
@@ -60,8 +60,9 @@ json_t *jobview_json(const struct job_view *v)
 		v->exit_code < 0 ? json_null() : json_integer(v->exit_code), "started",
 		json_time(v->started_ns), "last_image", json_or_null(v->last_image),
 		"last_image_time", json_time(v->last_image_ns), "next_checkpoint",
-		json_time(v->next_checkpoint_ns), "images", json_count(v->images), "image_bytes",
-		json_count(v->image_bytes), "last_pause_ns",
+		json_time(v->next_checkpoint_ns), "interval_ns", json_or_null(v->interval_ns),
+		"interval_reason", json_text(v->interval_reason), "images", json_count(v->images),
+		"image_bytes", json_count(v->image_bytes), "last_pause_ns",
 		pause ? json_count(v->last_pause_ns) : json_null(), "last_duration_ns",
 		pause ? json_count(v->last_duration_ns) : json_null(), "last_memory_bytes",
 		pause ? json_count(v->last_memory_bytes) : json_null(), "last_stored_bytes",

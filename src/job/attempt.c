@@ -134,6 +134,7 @@ int attempt_restore(struct launch *l, const char *path, struct err *e)
 	l->from_image = info->number;
 	l->pause_ns = info->pause_ns;
 	l->duration_ns = info->duration_ns;
+	l->memory_bytes = info->memory_bytes;
 	log_info(&l->log, "job %s: resumed from image %" PRIu64 " (%s)", journal_id(&l->journal),
 		info->number, path);
 	return 0;
@@ -180,6 +181,7 @@ static int attend(struct launch *l, struct launched *ret, struct err *e)
 		.resumed = l->from_image != 0,
 		.pause_ns = l->pause_ns,
 		.duration_ns = l->duration_ns,
+		.memory_bytes = l->memory_bytes,
 	};
 	int r;
 

@@ -22,10 +22,10 @@ struct launch { /* all that one cragon holds while it runs a job */
 	struct intercept intercept;
 	struct stderr_tail *tail;
 	struct job *job;
-	char **command;			/* of the journal */
-	uint64_t from_image;		/* of the try that runs; 0: from the beginning */
-	uint64_t pause_ns, duration_ns; /* of that image */
-	unsigned resumes;		/* by ourselves, so far */
+	char **command;	     /* of the journal */
+	uint64_t from_image; /* of the try that runs; 0: from the beginning */
+	uint64_t pause_ns, duration_ns, memory_bytes; /* of that image */
+	unsigned resumes;			      /* by ourselves, so far */
 };
 
 #define LAUNCH_NONE \

@@ -20,6 +20,7 @@ void job_view_done(struct job_view *v)
 	free_p(&v->id);
 	free_p(&v->directory);
 	free_p(&v->hostname);
+	free_p(&v->interval_reason);
 	strings_free(v->command);
 	v->command = NULL;
 }
@@ -110,6 +111,8 @@ static int view_load(const char *directory, struct job_view *ret, struct err *e)
 		if (v.state == JOB_RUNNING) {
 			v.pid = last.pid;
 			v.next_checkpoint_ns = last.next_checkpoint_ns;
+			v.interval_ns = last.interval_ns;
+			v.interval_reason = strdup(last.interval_reason);
 		}
 	} else {
 		v.hostname = strdup("");

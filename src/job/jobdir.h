@@ -30,6 +30,8 @@ struct job_view {	 /* one job as list and status show it */
 	uint64_t last_image;	     /* number, 0: none */
 	uint64_t last_image_ns;	     /* real time it was taken */
 	uint64_t next_checkpoint_ns; /* real time, 0: none planned */
+	uint64_t interval_ns;	     /* 0: none */
+	char *interval_reason;	     /* of the last attempt; may be NULL */
 	uint64_t images;	     /* valid ones on disk */
 	uint64_t image_bytes;	     /* all of them together */
 	uint64_t last_pause_ns, last_duration_ns, last_memory_bytes, last_stored_bytes;

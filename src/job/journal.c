@@ -255,6 +255,43 @@ void journal_next(struct journal *j, uint64_t real_ns)
 		last_attempt(j), "next_checkpoint", real_ns ? json_time(real_ns) : json_null());
 }
 
+void journal_interval(struct journal *j, uint64_t ns, const char *reason)
+{
+	json_t *a = last_attempt(j);
+
+	json_object_set_new(a, "interval",
+		ns == UINT64_MAX ? json_null() : json_real((double)ns / (double)NS_PER_SEC));
+	json_object_set_new(a, "interval_reason", json_string(reason ? reason : ""));
+}
+
+/* An attempt that was cut off ran at least until its last note. */
+static uint64_t run_time(const json_t *attempt)
+{
+	uint64_t began = parse_time(text_of(attempt, "started")),
+		 ended = parse_time(text_of(attempt, "ended"));
+
+	if (!ended)
+		ended = parse_time(text_of(attempt, "next_checkpoint"));
+	return began && ended > began ? ended - began : 0;
+}
+
+void journal_history(const struct journal *j, unsigned *ret_failures, uint64_t *ret_run_ns)
+{
+	const json_t *all = json_object_get(j->root, "attempts"), *a;
+	size_t i;
+
+	*ret_failures = 0;
+	*ret_run_ns = 0;
+	json_array_foreach(all, i, a)
+	{
+		const char *how = text_of(a, "how");
+
+		*ret_run_ns += run_time(a);
+		if (!strcmp(how, how_names[HOW_LOST]) || !strcmp(how, how_names[HOW_SIGNAL]))
+			++*ret_failures;
+	}
+}
+
 void journal_command_ended(struct journal *j, int exit_code, int signal)
 {
 	json_object_set_new(last_attempt(j), "command_ended",
@@ -313,6 +350,10 @@ int journal_last(const struct journal *j, struct journal_attempt *ret)
 		.pid_start = (uint64_t)number_of(a, "pid_start", 0),
 		.started_ns = parse_time(text_of(a, "started")),
 		.next_checkpoint_ns = parse_time(text_of(a, "next_checkpoint")),
+		.interval_ns =
+			(uint64_t)(MAX(json_number_value(json_object_get(a, "interval")), 0.0) *
+				   (double)NS_PER_SEC),
+		.interval_reason = text_of(a, "interval_reason"),
 		.how = how_of(text_of(a, "how")),
 		.exit_code = (int)number_of(a, "exit_code", -1),
 		.signal = (int)number_of(a, "signal", 0),

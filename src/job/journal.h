@@ -32,6 +32,8 @@ struct journal_attempt { /* the last one, as read back; strings belong to the jo
 	pid_t pid;
 	uint64_t pid_start;
 	uint64_t started_ns, next_checkpoint_ns; /* real time, 0 unknown */
+	uint64_t interval_ns;			 /* 0: no periodic checkpoints */
+	const char *interval_reason;
 	enum journal_how how;
 	int exit_code; /* what cragon returned, -1 while running */
 	int signal;    /* HOW_SIGNAL */
@@ -62,6 +64,11 @@ int journal_begin(
 /* Notes about the last attempt. */
 void journal_checkpoint(struct journal *, uint64_t number);
 void journal_next(struct journal *, uint64_t real_ns); /* 0: none planned */
+/* UINT64_MAX: no periodic checkpoints. */
+void journal_interval(struct journal *, uint64_t ns, const char *reason);
+/* What earlier attempts say about failures: those that ended by a fault, a kill or
+ * without a word, and for how long all of them ran. */
+void journal_history(const struct journal *, unsigned *ret_failures, uint64_t *ret_run_ns);
 /* COMMAND has ended and --wait-all goes on with what it left; read back after a
  * resume: 0, or -ENOENT when no attempt saw the end. */
 void journal_command_ended(struct journal *, int exit_code, int signal);

@@ -52,8 +52,12 @@ void loop_arm(struct loop *l)
 
 void loop_plan(struct loop *l)
 {
+	cleanup_buf struct buf reason = {0};
+
 	loop_arm(l);
 	journal_next(l->s->journal, l->next == POLICY_NOTHING ? 0 : real_of(l->next_ns));
+	policy_reason(&l->policy, &reason);
+	journal_interval(l->s->journal, policy_interval(&l->policy), reason.data);
 	loop_save_journal(l);
 }
 
@@ -110,6 +114,7 @@ static void note_checkpoint(struct loop *l, const struct checkpoint_result *c)
 {
 	l->policy.pause_ns = c->pause_ns;
 	l->policy.duration_ns = c->duration_ns;
+	l->policy.memory_bytes = c->memory_bytes;
 	l->out->checkpoints++;
 	l->out->last_image = c->number;
 	journal_checkpoint(l->s->journal, c->number);

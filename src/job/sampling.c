@@ -124,6 +124,7 @@ void loop_sample(struct loop *l)
 	l->early_ns = l->early_ns ? MIN(2 * l->early_ns, interval(l)) : WATCH_FASTEST_NS;
 	l->sample_ns = MIN(l->row_ns, now + l->early_ns);
 	v = metrics_last(l->metrics);
+	l->policy.rss_bytes = v->job_rss;
 	watch_memory(l, v);
 	if (!l->over)
 		watch_cpu(l, v);

@@ -273,6 +273,8 @@ int supervise(struct supervised *s, struct outcome *ret, struct err *e)
 				.started_ns = now_mono_ns(),
 				.pause_ns = s->pause_ns,
 				.duration_ns = s->duration_ns,
+				.memory_bytes = s->memory_bytes,
+				.mtbf_ns = set->mtbf_ns,
 			},
 	};
 	int r;
@@ -283,6 +285,7 @@ int supervise(struct supervised *s, struct outcome *ret, struct err *e)
 	r = open_loop(&l, e);
 	if (r < 0)
 		return r;
+	journal_history(s->journal, &l.policy.failures, &l.policy.run_ns);
 	look_at_resumed(&l);
 	loop_begin_sampling(&l);
 	loop_plan(&l); /* writes job.json */

@@ -31,7 +31,7 @@ struct supervised {
 	struct log *log;
 	char *const *command;
 	bool resumed;
-	uint64_t pause_ns, duration_ns; /* of the image resumed from */
+	uint64_t pause_ns, duration_ns, memory_bytes; /* of the image resumed from */
 };
 
 /* Why Cragon ended the job itself (HOW_STOPPED); name in job.json. */

@@ -37,10 +37,10 @@ static void test_auto(void **state)
 	struct policy p = {.mode = INTERVAL_AUTO, .started_ns = 1 * S};
 
 	assert_true(at(&p, POLICY_PERIODIC) == 61 * S);
-	p.pause_ns = S / 100; /* one percent would be every second */
-	assert_true(policy_interval(&p) == 60 * S);
-	p.pause_ns = 3 * S;
-	assert_true(policy_interval(&p) == 300 * S);
+	p.pause_ns = 1000; /* next to nothing: every ten seconds at least */
+	assert_true(policy_interval(&p) == 10 * S);
+	p.pause_ns = 3 * S; /* sqrt(2 C M) is 1347 s */
+	assert_in_range(policy_interval(&p) / S, 1300, 1400);
 	p.pause_ns = 1000 * S;
 	assert_true(policy_interval(&p) == 3600 * S);
 	p.pause_ns = UINT64_MAX;
@@ -51,10 +51,15 @@ static void test_limit_only(void **state)
 {
 	struct policy p = {.mode = INTERVAL_OFF, .started_ns = 100 * S, .max_time_ns = 3600 * S};
 
-	/* Nothing measured: 2 x 30 s. */
-	assert_true(at(&p, POLICY_LAST) == 3700 * S - 60 * S);
-	p.duration_ns = 40 * S;
-	assert_true(at(&p, POLICY_LAST) == 3700 * S - 110 * S);
+	/* Nothing measured: 2 x 18 s, and for 1 GiB what it takes at 100 MiB a second. */
+	assert_true(at(&p, POLICY_LAST) == 3700 * S - 36 * S);
+	p.rss_bytes = 1000 * MIB;
+	assert_true(at(&p, POLICY_LAST) == 3700 * S - 56 * S);
+	p.duration_ns = 5 * S;
+	assert_true(at(&p, POLICY_LAST) == 3700 * S - 28 * S);
+	/* Twice the memory of that time. */
+	p.memory_bytes = 500 * MIB;
+	assert_true(at(&p, POLICY_LAST) == 3700 * S - 38 * S);
 }
 
 static void test_limit_shorter_than_reserve(void **state)
@@ -95,8 +100,8 @@ static void test_periodic_close_to_the_last(void **state)
 		.last_end_ns = 500 * S};
 
 	assert_true(at(&p, POLICY_PERIODIC) == 600 * S);
-	p.last_end_ns = 800 * S; /* 900 + 40 reaches into the reserve of 2 x 20 + 30 */
-	assert_true(at(&p, POLICY_LAST) == 930 * S);
+	p.last_end_ns = 820 * S; /* 920 + 40 reaches into the reserve of 2 x 20 + 5 */
+	assert_true(at(&p, POLICY_LAST) == 955 * S);
 }
 
 static void test_busy_is_tried_soon(void **state)
