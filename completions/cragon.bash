@@ -8,7 +8,7 @@ _cragon()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status check inspect verify help version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status diagnose check inspect verify help version' -- "$cur")
 		return
 	fi
 	case $command in
@@ -27,6 +27,9 @@ _cragon()
 		with_value='' ;;
 	status)
 		options='--json --help -h'
+		with_value='' ;;
+	diagnose)
+		options='--all --json --help -h'
 		with_value='' ;;
 	check)
 		options='--no-namespace --json --verbose -v --help -h'
@@ -76,7 +79,7 @@ _cragon()
 	elif [[ $program ]]; then
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur"; compgen -f -- "$cur")
 	elif [[ $command == help ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status check inspect verify help version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status diagnose check inspect verify help version' -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	fi

@@ -7,6 +7,7 @@ const struct command *const commands[] = {
 	&cmd_checkpoint,
 	&cmd_list,
 	&cmd_status,
+	&cmd_diagnose,
 	&cmd_check,
 	&cmd_inspect,
 	&cmd_verify,

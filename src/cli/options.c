@@ -333,6 +333,12 @@ static int set_json(struct invocation *inv, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_all(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->all = true;
+	return 0;
+}
+
 static int set_stop(struct invocation *inv, const char *value, struct err *e)
 {
 	inv->stop = true;
@@ -557,6 +563,7 @@ static const struct option_row
 		.env = true,
 		.help = "print the answer as JSON",
 		.set = set_json},
+	row_all = {.name = "all", .help = "every attempt, not only the last one", .set = set_all},
 	row_stop = {.name = "stop", .help = "end the job after the checkpoint", .set = set_stop},
 	row_help = {.letter = 'h', .name = "help", .help = "print this help", .set = set_help},
 	row_man = {.name = "man", .set = set_man}, row_kinds = {.name = "kinds", .set = set_kinds},
@@ -577,6 +584,7 @@ const struct option_row *const checkpoint_options[] = {
 const struct option_row *const check_options[] = {
 	&row_no_namespace, &row_json, &row_verbose, &row_help, NULL};
 const struct option_row *const listing_options[] = {&row_json, &row_help, NULL};
+const struct option_row *const diagnose_options[] = {&row_all, &row_json, &row_help, NULL};
 const struct option_row *const inspect_options[] = {&row_json, &row_all_areas, &row_help, NULL};
 const struct option_row *const verify_options[] = {&row_json, &row_quiet_verify, &row_help, NULL};
 const struct option_row *const help_options[] = {

@@ -14,6 +14,7 @@ extern const struct option_row *const restart_options[];
 extern const struct option_row *const checkpoint_options[]; /* --stop -q -v */
 extern const struct option_row *const check_options[];      /* --no-namespace --json -v */
 extern const struct option_row *const listing_options[];    /* --json */
+extern const struct option_row *const diagnose_options[];   /* --all --json */
 extern const struct option_row *const inspect_options[];    /* --json -v */
 extern const struct option_row *const verify_options[];     /* --json -q */
 extern const struct option_row *const help_options[];

@@ -102,8 +102,10 @@ static void print_line(struct buf *out, const char *text)
 
 void diag_print(const struct diagnosis *d, struct buf *out)
 {
-	buf_printf(out, "cause:    %s (%s)\n", diag_cause_name(d->cause),
-		d->recoverable ? "another try can succeed" : "not resumed by itself");
+	buf_printf(out, "cause:    %s%s\n", diag_cause_name(d->cause),
+		d->cause == DIAG_DONE ? ""
+		: d->recoverable      ? " (another try can succeed)"
+				      : " (not resumed by itself)");
 	for (size_t i = 0; i < d->n_evidence; i++) {
 		buf_str(out, i ? "          " : "evidence: ");
 		print_line(out, d->evidence[i]);

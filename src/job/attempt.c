@@ -1,5 +1,6 @@
 /* Tries at a job: see attempt.h. */
 #include "job/attempt.h"
+#include "job/facts.h"
 #include "job/registry.h"
 #include "job/signals.h"
 #include "base/io.h"
@@ -183,18 +184,29 @@ static int attend(struct launch *l, struct launched *ret, struct err *e)
 		.duration_ns = l->duration_ns,
 		.memory_bytes = l->memory_bytes,
 	};
+	cleanup_free struct facts *facts = calloc(1, sizeof *facts);
+	cleanup_buf struct buf tail = {0};
 	int r;
 
 	if (!l->command)
 		l->command = journal_command(&l->journal);
-	r = l->command ? journal_begin(
-				 &l->journal, &l->who, l->from_image, l->settings.signal_checkpoint)
-		       : -ENOMEM;
+	facts_lost(&l->journal, &l->dir);
+	r = l->command && facts ? journal_begin(&l->journal, &l->who, l->from_image,
+					  l->settings.signal_checkpoint)
+				: -ENOMEM;
 	if (r < 0)
 		return err_sys(e, r, "cannot describe the job");
 	s.command = l->command;
+	s.facts = facts;
 	journal_put_settings(&l->journal, &l->settings);
-	return supervise(&s, &ret->outcome, e);
+	facts_begin(facts, &s, l->from_image);
+	r = supervise(&s, &ret->outcome, e);
+	if (r < 0)
+		return r;
+	stderr_tail_read(l->tail, &tail);
+	facts_end(facts, &s, &ret->outcome, &tail);
+	(void)journal_save(&l->journal, l->dir.fd);
+	return 0;
 }
 
 static int make_known(struct launch *l, struct launched *ret)

@@ -324,6 +324,11 @@ void journal_end(struct journal *j, enum journal_how how, int exit_code, int sig
 	json_object_set_new(a, "next_checkpoint", json_null());
 }
 
+void journal_note(struct journal *j, const char *key, json_t *value)
+{
+	json_object_set_new(last_attempt(j), key, value);
+}
+
 int journal_attempts(const struct journal *j)
 {
 	return (int)json_array_size(json_object_get(j->root, "attempts"));

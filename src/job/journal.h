@@ -74,6 +74,8 @@ void journal_history(const struct journal *, unsigned *ret_failures, uint64_t *r
 void journal_command_ended(struct journal *, int exit_code, int signal);
 int journal_command_end(const struct journal *, int *ret_exit_code, int *ret_signal);
 void journal_end(struct journal *, enum journal_how, int exit_code, int signal);
+/* Any other member; takes over the value. */
+void journal_note(struct journal *, const char *key, json_t *value);
 
 int journal_attempts(const struct journal *);
 /* 0, or -ENOENT when there is none. */

@@ -4,6 +4,7 @@
  * a limit is raised here and they go on, or the run stops and they try again
  * after the resume.
  */
+#include "job/facts.h"
 #include "job/loop.h"
 #include "job/room.h"
 #include "base/units.h"
@@ -31,6 +32,7 @@ static void take_call(struct loop *l, const struct intercept_call *c, struct hel
 	size_t i = 0;
 
 	intercept_log(l->s->intercept, c);
+	facts_call(l->s->facts, c);
 	l->out->failed_calls++;
 	if (!c->held)
 		return;

@@ -1,6 +1,7 @@
 /* The event loop: see supervise.h. */
 #include "job/supervise.h"
 #include "base/io.h"
+#include "job/facts.h"
 #include "job/leftover.h"
 #include "job/loop.h"
 #include "job/signals.h"
@@ -52,6 +53,7 @@ static void on_signal(struct loop *l, const struct signalfd_siginfo *info)
 {
 	int sig = (int)info->ssi_signo;
 
+	facts_signal(l->s->facts, info);
 	switch (signal_act_of(info, l->s->settings->signal_checkpoint)) {
 	case SIGNAL_DROP:
 		break;
@@ -78,6 +80,18 @@ static void read_signals(struct loop *l)
 
 	while (!l->over && read(l->signals, &info, sizeof info) == sizeof info)
 		on_signal(l, &info);
+}
+
+/* The job's last moments: it may have ended before we read what led to it. */
+static void read_rest(struct loop *l)
+{
+	struct signalfd_siginfo info;
+
+	while (read(l->signals, &info, sizeof info) == sizeof info)
+		facts_signal(l->s->facts, &info);
+	loop_read_calls(l);
+	if (l->metrics)
+		facts_metrics(l->s->facts, metrics_last(l->metrics));
 }
 
 /* ---- the end -------------------------------------------------------------------------- */
@@ -292,6 +306,7 @@ int supervise(struct supervised *s, struct outcome *ret, struct err *e)
 	open_control(&l);
 	while (!l.over)
 		wait_once(&l);
+	read_rest(&l);
 	if (l.repeated)
 		log_info(s->log, "the checkpoint had failed %u more times", l.repeated);
 	tell_ending(&l);

@@ -30,6 +30,7 @@ struct supervised {
 	struct intercept *intercept;
 	struct log *log;
 	char *const *command;
+	struct facts *facts; /* for the diagnosis */
 	bool resumed;
 	uint64_t pause_ns, duration_ns, memory_bytes; /* of the image resumed from */
 };
