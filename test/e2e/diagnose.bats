@@ -153,6 +153,7 @@ await() {
 @test "cpu-limit" {
 	run_job sh -c "ulimit -St 1; exec $fault busy"
 	expect cpu-limit "ulimit -t" "is 1.0 s"
+	rm -r job
 	run_job sh -c 'kill -XCPU $$'
 	expect cpu-limit "killed by SIGXCPU"
 }
