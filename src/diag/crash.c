@@ -17,7 +17,6 @@
 #define TRAP_PAGE_FAULT 14
 #define ERROR_WRITE 2u /* bits of the page fault's error code (Intel SDM 3A, 4.7) */
 #define ERROR_FETCH 16u
-#define RECORDS_MAX 1000
 
 /* ---- parsing ------------------------------------------------------------------------ */
 
@@ -244,23 +243,32 @@ static int read_record(int dirfd, const char *name, struct diag_crash *ret)
 	return 0;
 }
 
+static bool is_record(const char *name)
+{
+	return !strncmp(name, "crash.", 6) && name[6] && !name[6 + strspn(name + 6, "0123456789")];
+}
+
+static DIR *open_records(int dirfd)
+{
+	cleanup_fd int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (dir)
+		(void)steal_fd(&fd);
+	return dir;
+}
+
 /* The name of the newest record that is new enough. */
 static int newest(int dirfd, uint64_t since_ns, char *ret, size_t cap)
 {
-	cleanup_fd int again = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *dir = again >= 0 ? fdopendir(again) : NULL;
+	cleanup_dir DIR *dir = open_records(dirfd);
 	uint64_t best = 0, time;
 	struct dirent *d;
 	struct stat st;
 
-	if (!dir)
-		return -ENOENT;
-	again = -1; /* the stream's now */
-	for (int n = 0; n < RECORDS_MAX && (d = readdir(dir)); n++) {
-		if (strncmp(d->d_name, "crash.", 6) != 0 || !d->d_name[6] ||
-			d->d_name[6 + strspn(d->d_name + 6, "0123456789")])
-			continue;
-		if (fstatat(dirfd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	while (dir && (d = readdir(dir))) {
+		if (!is_record(d->d_name) ||
+			fstatat(dirfd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		time = (uint64_t)st.st_mtim.tv_sec * NS_PER_SEC + (uint64_t)st.st_mtim.tv_nsec;
 		if (time < since_ns || time < best)
@@ -269,6 +277,20 @@ static int newest(int dirfd, uint64_t since_ns, char *ret, size_t cap)
 		snprintf(ret, cap, "%s", d->d_name);
 	}
 	return best ? 0 : -ENOENT;
+}
+
+void crash_retire(int dirfd)
+{
+	char name[sizeof((struct dirent *)0)->d_name];
+	cleanup_dir DIR *dir = NULL;
+	struct dirent *d;
+
+	if (newest(dirfd, 0, name, sizeof name) == 0)
+		(void)renameat(dirfd, name, dirfd, "last-crash");
+	dir = open_records(dirfd);
+	while (dir && (d = readdir(dir)))
+		if (is_record(d->d_name))
+			(void)unlinkat(dirfd, d->d_name, 0);
 }
 
 int crash_find(int dirfd, uint64_t since_ns, struct diag_crash *ret)

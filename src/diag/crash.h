@@ -28,6 +28,10 @@ void crash_words(const struct diag_crash *, struct diagnosis *);
  * exists. 0, -ENOENT. */
 int crash_find(int dirfd, uint64_t since_ns, struct diag_crash *ret);
 
+/* Puts the records of an attempt aside, so that they are not taken for those of
+ * the next: the newest becomes "last-crash", the others are removed. */
+void crash_retire(int dirfd);
+
 /* insn.c: what the instruction needs of the CPU, "" if nothing special. */
 const char *insn_feature(const uint8_t *code, size_t n, bool *ret_lacking);
 /* Which CPUs do not have it, in words; "" when not known. */

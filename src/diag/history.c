@@ -17,6 +17,7 @@
 
 #define STDERR_FILE "stderr.tail"
 #define STDERR_FILE_MAX (64 * 1024)
+#define METRICS_ROW_MAX 4096
 
 static int64_t number_of(const json_t *o, const char *key)
 {
@@ -107,6 +108,35 @@ static void reason_of(const char *jobdir, uint64_t number, struct diag_facts *f)
 	store_entries_free(list, n);
 }
 
+static bool read_ends(int dirfd, const char *name, char *head, char *tail)
+{
+	cleanup_fd int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	n = pread(fd, head, METRICS_ROW_MAX, 0);
+	if (n <= 0)
+		return false;
+	head[n] = 0;
+	n = pread(fd, tail, METRICS_ROW_MAX, MAX(st.st_size - METRICS_ROW_MAX, 0));
+	tail[MAX(n, 0)] = 0;
+	return n > 0;
+}
+
+/* The last line that is complete; NULL when there is none. */
+static char *last_row(char *text)
+{
+	char *end = strrchr(text, '\n'), *begin;
+
+	if (!end)
+		return NULL;
+	*end = 0;
+	begin = strrchr(text, '\n');
+	return begin ? begin + 1 : NULL;
+}
+
 static uint64_t newest_checkpoint(const json_t *attempt)
 {
 	const json_t *list = json_object_get(attempt, "checkpoints");
@@ -114,6 +144,45 @@ static uint64_t newest_checkpoint(const json_t *attempt)
 	json_int_t number = n ? json_integer_value(json_array_get(list, n - 1)) : 0;
 
 	return number > 0 ? (uint64_t)number : (uint64_t)MAX(number_of(attempt, "from_image"), 0);
+}
+
+/* Columns of the last row of system_metrics.csv, by the names in its header. */
+static void last_metrics(int dirfd, struct diag_memory *m)
+{
+	const struct {
+		const char *name;
+		uint64_t *value;
+	} columns[] = {{"memory_total_bytes", &m->total}, {"memory_available_bytes", &m->available},
+		{"swap_total_bytes", &m->swap_total}, {"job_rss_bytes", &m->job_rss},
+		{"cgroup_memory_bytes", &m->cgroup_current},
+		{"cgroup_limit_bytes", &m->cgroup_limit}, {"swap_used_bytes", &m->swap_free}};
+	char head[METRICS_ROW_MAX + 1] = "", tail[METRICS_ROW_MAX + 1] = "";
+	char *names = head, *values = tail, *name, *value, *row;
+
+	if (!read_ends(dirfd, "system_metrics.csv", head, tail))
+		return;
+	head[strcspn(head, "\r\n")] = 0;
+	row = last_row(tail);
+	if (!row)
+		return;
+	values = row;
+	while ((name = strsep(&names, ",")) && (value = strsep(&values, ",")))
+		for (size_t i = 0; i < ARRAY_LEN(columns); i++)
+			if (!strcmp(name, columns[i].name))
+				*columns[i].value = strtoull(value, NULL, 10);
+	m->swap_free = m->swap_total - MIN(m->swap_free, m->swap_total);
+}
+
+/* The kernel may have killed cragon itself; its log counts from this boot. */
+static void kernel_about(const json_t *attempt, struct diag_facts *f)
+{
+	uint64_t age = now_real_ns() - MIN(f->started_ns, now_real_ns()), up = now_mono_ns();
+
+	if (!f->started_ns || strcmp(f->boot_id, f->seen_boot_id) != 0)
+		return;
+	f->pid = (pid_t)number_of(attempt, "pid");
+	snprintf(f->program, sizeof f->program, "cragon");
+	collect_kernel_log(f, up - MIN(age, up));
 }
 
 void history_facts(
@@ -136,6 +205,8 @@ void history_facts(
 	f->memory = (struct diag_memory){0}; /* today's says nothing about then */
 	if (f->how == DIAG_LOST) {
 		f->ended_ns = last_sign(dirfd);
+		last_metrics(dirfd, &f->memory);
+		kernel_about(attempt, f);
 		return;
 	}
 	if (f->how == DIAG_STOPPED)

@@ -52,6 +52,11 @@ static bool gave_up(const struct diag_facts *f)
 	return failed(f) && (sig == 0 || sig == SIGABRT);
 }
 
+const struct diag_crash *rules_crash(const struct diag_facts *f)
+{
+	return f->crash.signal && f->crash.signal == rules_signal(f) ? &f->crash : NULL;
+}
+
 static bool near_end(const struct diag_facts *f, uint64_t time_ns)
 {
 	return !time_ns || !f->ended_ns || time_ns + NEAR_NS >= f->ended_ns;
@@ -153,7 +158,7 @@ static bool is_lost(const struct diag_facts *f)
 
 static bool is_lost_oom(const struct diag_facts *f)
 {
-	return is_lost(f) && (oom_counted(f) || f->kernel_oom[0]);
+	return is_lost(f) && (oom_counted(f) || f->kernel_oom[0] || rules_memory_short(f));
 }
 
 static bool is_lost_time(const struct diag_facts *f)
@@ -230,7 +235,7 @@ static bool is_asked_by_system(const struct diag_facts *f)
 static bool is_allocation(const struct diag_facts *f)
 {
 	int sig = rules_signal(f);
-	bool null = f->crash.signal && f->crash.place == PLACE_NULL;
+	const struct diag_crash *c = rules_crash(f);
 
 	if (gave_up(f) && phrase_find(f, DIAG_ALLOCATION_FAILED))
 		return true;
@@ -239,23 +244,27 @@ static bool is_allocation(const struct diag_facts *f)
 	/* The program did not look at what malloc returned; or it did, and gave up
 	 * without a word about anything else. */
 	if (sig == SIGSEGV)
-		return null || !f->crash.signal;
+		return !c || c->place == PLACE_NULL;
 	return gave_up(f) && !phrase_find(f, DIAG_DISK_FULL) && !phrase_find(f, DIAG_MISSING) &&
 	       !phrase_find(f, DIAG_ABORT);
 }
 
 static bool is_cpu_feature(const struct diag_facts *f)
 {
-	if (rules_signal(f) == SIGILL && f->crash.signal)
-		return f->crash.feature[0];
+	const struct diag_crash *c = rules_crash(f);
+
+	if (rules_signal(f) == SIGILL && c)
+		return c->feature[0];
 	return gave_up(f) && phrase_find(f, DIAG_CPU_FEATURE);
 }
 
 static bool is_disk(const struct diag_facts *f)
 {
+	const struct diag_crash *c = rules_crash(f);
+
 	/* A page of a mapped file for which there is no block any more. */
 	if (rules_signal(f) == SIGBUS)
-		return rules_full_disk(f) && !f->crash.target_beyond;
+		return rules_full_disk(f) && !(c && c->target_beyond);
 	return gave_up(f) && phrase_find(f, DIAG_DISK_FULL);
 }
 

@@ -9,6 +9,10 @@
  * wrappers exit with 128 and its number. 0: none. */
 int rules_signal(const struct diag_facts *);
 
+/* The record of the fault that this signal was, or NULL: a process that died
+ * earlier may have left another one. */
+const struct diag_crash *rules_crash(const struct diag_facts *);
+
 /* The last of the signals that asked the job to end, not long before the end,
  * or NULL. */
 const struct diag_signal *rules_request(const struct diag_facts *);

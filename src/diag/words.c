@@ -16,7 +16,7 @@ static void say(struct diagnosis *d, const char *fmt, ...) printf_like(2, 3);
 static void remedy(struct diagnosis *d, const char *fmt, ...) printf_like(2, 3);
 
 /* Through text_copy(), so that nothing is cut in the middle of a character. */
-static void add_text(char *to, const char *fmt, va_list ap)
+static void printf_like(2, 0) add_text(char *to, const char *fmt, va_list ap)
 {
 	char line[2 * DIAG_LINE_MAX];
 
@@ -116,6 +116,10 @@ static void say_memory(const struct diag_facts *f, struct diagnosis *d)
 		else
 			say(d, "the job had at most %s in memory", b);
 	}
+	if (m->memory_max) {
+		size_format(m->memory_max, a);
+		say(d, "it may have %s (--memory-max)", a);
+	}
 	if (m->cgroup_limit) {
 		size_format(m->cgroup_current, a);
 		size_format(m->cgroup_limit, b);
@@ -125,8 +129,7 @@ static void say_memory(const struct diag_facts *f, struct diagnosis *d)
 		size_format(m->available, a);
 		size_format(m->total, b);
 		size_format(m->swap_free, c);
-		say(d, "the machine has %s of memory, of which %s %s available; free swap: %s", b,
-			a, rules_memory_short(f) ? "were" : "was", c);
+		say(d, "the machine has %s of memory, %s available, %s of swap free", b, a, c);
 	}
 }
 
@@ -170,13 +173,21 @@ static void say_disk(const struct diag_disk *disk, struct diagnosis *d)
 			disk->what);
 }
 
+static void say_crash(const struct diag_facts *f, struct diagnosis *d)
+{
+	const struct diag_crash *c = rules_crash(f);
+
+	if (c && c->signal != SIGABRT)
+		crash_words(c, d);
+}
+
 /* "; cragon restart continues from image 7" */
 static const char *continues(const struct diag_facts *f, char out[static 64])
 {
 	if (f->image)
 		snprintf(out, 64, "; cragon restart continues from image %" PRIu64, f->image);
 	else
-		snprintf(out, 64, "; there is no image, it starts from the beginning");
+		snprintf(out, 64, "; there is no image: cragon run starts anew");
 	return out;
 }
 
@@ -396,8 +407,7 @@ void words_allocation(const struct diag_facts *f, struct diagnosis *d)
 	remedy(d, "give it more memory (ulimit -v, cgroup, or a larger machine)%s",
 		continues(f, more));
 	say_phrase(f, d, DIAG_ALLOCATION_FAILED);
-	if (f->crash.signal && f->crash.signal != SIGABRT)
-		crash_words(&f->crash, d);
+	say_crash(f, d);
 	say_allocation(f, d);
 }
 
@@ -407,8 +417,7 @@ void words_cpu_feature(const struct diag_facts *f, struct diagnosis *d)
 	remedy(d, "build it for this CPU (-march), load the module for it, or run it on a machine "
 		  "that has the feature");
 	say_phrase(f, d, DIAG_CPU_FEATURE);
-	if (f->crash.signal)
-		crash_words(&f->crash, d);
+	say_crash(f, d);
 }
 
 void words_disk(const struct diag_facts *f, struct diagnosis *d)
@@ -423,23 +432,22 @@ void words_disk(const struct diag_facts *f, struct diagnosis *d)
 		say_disk(full, d);
 	for (size_t i = 0; !full && i < f->n_disks; i++)
 		say_disk(&f->disks[i], d);
-	if (f->crash.signal)
-		crash_words(&f->crash, d);
+	say_crash(f, d);
 }
 
 void words_crash(const struct diag_facts *f, struct diagnosis *d)
 {
 	say_ending(f, d);
 	remedy(d, "a defect of the program, or of its input: another try would end the same way");
-	if (f->crash.signal)
-		crash_words(&f->crash, d);
+	if (rules_crash(f))
+		say_crash(f, d);
 	else if (f->kernel_fault[0])
 		say(d, "kernel: %s", f->kernel_fault);
 	else
 		say(d, "nothing more is known: the program is static, set a handler of its own, "
 		       "overflowed its stack or "
 		       "was started with --no-intercept");
-	if (rules_signal(f) == SIGSEGV && !f->crash.signal)
+	if (rules_signal(f) == SIGSEGV && !rules_crash(f))
 		say_limit(f, d, DIAG_LIMIT_STACK);
 	say_stderr(f, d, 2);
 }
@@ -447,19 +455,19 @@ void words_crash(const struct diag_facts *f, struct diagnosis *d)
 void words_abort(const struct diag_facts *f, struct diagnosis *d)
 {
 	const struct phrase *p = phrase_find(f, DIAG_ABORT);
+	const struct diag_crash *c = rules_crash(f);
 
 	say_ending(f, d);
 	remedy(d, "the program gave up by itself: see its message; another try would end the same "
 		  "way");
-	if (f->crash.message[0])
-		say(d, "its message: %s", f->crash.message);
+	if (c && c->message[0])
+		say(d, "its message: %s", c->message);
 	else if (p)
 		say_phrase(f, d, DIAG_ABORT);
 	else
 		say_stderr(f, d, 3);
-	if (f->crash.signal && f->crash.code <= 0 && f->crash.sender &&
-		f->crash.sender != f->crash.pid)
-		say(d, "the signal was sent by process %d", (int)f->crash.sender);
+	if (c && c->code <= 0 && c->sender && c->sender != c->pid)
+		say(d, "the signal was sent by process %d", (int)c->sender);
 }
 
 void words_missing(const struct diag_facts *f, struct diagnosis *d)
@@ -467,15 +475,24 @@ void words_missing(const struct diag_facts *f, struct diagnosis *d)
 	say_ending(f, d);
 	remedy(d, "put the file where the program looks for it, or name another, and run again");
 	say_phrase(f, d, DIAG_MISSING);
-	if (f->exit_code == 127 && !phrase_find(f, DIAG_MISSING))
+	if (f->exit_code == 127 && !phrase_find(f, DIAG_MISSING)) {
 		say(d, "127 is what a shell says for a command that it does not find");
+		say_stderr(f, d, 2);
+	}
 }
 
 void words_exit(const struct diag_facts *f, struct diagnosis *d)
 {
+	char text[64];
+
 	say_ending(f, d);
 	if (rules_signal(f) == SIGPIPE)
 		say(d, "the reader of its output had ended");
+	if (f->crash.signal && f->crash.time_ns + NS_PER_SEC * 30 >= f->ended_ns) {
+		say(d, "process %d of the job had died of %s", (int)f->crash.pid,
+			signal_text(f->crash.signal, text));
+		crash_words(&f->crash, d);
+	}
 	say_stderr(f, d, 4);
 	remedy(d, f->stderr_tail[0] ? "see what the program said"
 				    : "see the program's own output for its reason");

@@ -146,13 +146,14 @@ static void collect_disks(struct diag_facts *d, const struct supervised *s)
 	collect_disk(d, temporary ? "TMPDIR" : "temporary files", temporary ? temporary : "/tmp");
 }
 
-/* The largest process of those that have ended. */
+/* Samples miss what grows quickly; the kernel knows the largest process of those
+ * that have ended. */
 static void set_peak(struct diag_facts *d)
 {
 	struct rusage u;
 
-	if (!d->memory.job_peak && getrusage(RUSAGE_CHILDREN, &u) == 0)
-		d->memory.job_peak = (uint64_t)u.ru_maxrss * 1024;
+	if (getrusage(RUSAGE_CHILDREN, &u) == 0)
+		d->memory.job_peak = MAX(d->memory.job_peak, (uint64_t)u.ru_maxrss * 1024);
 }
 
 /* What was seen while the job lived says more than what is free after it. */
@@ -174,13 +175,22 @@ static bool for_lack_of_memory(enum diag_cause cause)
 	       cause == DIAG_MEMORY_LIMIT;
 }
 
-static void put_forecast(struct journal *j, const struct diag_facts *d)
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a && b ? MIN(a, b) : MAX(a, b); /* 0: none */
+}
+
+static void put_forecast(struct journal *j, const struct diag_facts *d, enum diag_cause cause)
 {
 	uint64_t run_ns = d->ended_ns > d->started_ns ? d->ended_ns - d->started_ns : 0;
+	const struct diag_memory *m = &d->memory;
+	uint64_t peak = MAX(m->job_peak, m->job_rss);
 	struct forecast forecast;
 
-	if (forecast_memory(MAX(d->memory.job_peak, d->memory.job_rss), d->memory.growth_per_s,
-		    run_ns, 0, d->wanted_bytes, &forecast) == 0)
+	/* It wanted more than it could get. */
+	if (cause != DIAG_ALLOCATION_FAILED)
+		peak = MAX(peak, smaller(smaller(m->cgroup_limit, m->memory_max), m->total));
+	if (forecast_memory(peak, m->growth_per_s, run_ns, 0, d->wanted_bytes, &forecast) == 0)
 		json_object_set_new(j->root, "forecast", forecast_to_json(&forecast));
 }
 
@@ -189,7 +199,7 @@ static void put(struct journal *j, const struct diag_facts *d, const struct diag
 	journal_note(j, "facts", diag_facts_to_json(d));
 	journal_note(j, "diagnosis", diag_to_json(diagnosis));
 	if (for_lack_of_memory(diagnosis->cause))
-		put_forecast(j, d);
+		put_forecast(j, d, diagnosis->cause);
 }
 
 void facts_end(struct facts *f, const struct supervised *s, const struct outcome *out,
@@ -210,8 +220,10 @@ void facts_end(struct facts *f, const struct supervised *s, const struct outcome
 		diag_set_stderr(d, tail->data, tail->len);
 		(void)io_publish_at(s->dir->fd, STDERR_TAIL_NAME, tail->data, tail->len);
 	}
-	if (records >= 0 && d->how != DIAG_STOPPED)
+	if (records >= 0) {
 		(void)crash_find(records, d->started_ns - FILE_TIME_NS, &d->crash);
+		crash_retire(records);
+	}
 	diag_evaluate(d, &f->diagnosis);
 	put(s->journal, d, &f->diagnosis);
 	log_info(s->log, "diagnosis: %s: %s", diag_cause_name(f->diagnosis.cause),

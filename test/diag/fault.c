@@ -120,6 +120,16 @@ static void unchecked(void)
 	*(int *)malloc((size_t)1 << 30) = 1;
 }
 
+/* More than its cgroup may have, before anybody can look. */
+static void hog(void)
+{
+	size_t bytes = (size_t)1 << 30;
+
+	mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
+		0);
+	memset(malloc(bytes), 1, bytes);
+}
+
 static void busy(void)
 {
 	for (;;)
@@ -133,7 +143,7 @@ static const struct {
 	{"read-only", read_only}, {"non-canonical", non_canonical}, {"run-data", run_data},
 	{"divide", (void (*)(void))divide}, {"new-instruction", new_instruction}, {"trap", trap},
 	{"overflow", in_thread}, {"truncated", truncated}, {"no-memory", no_memory},
-	{"unchecked", unchecked}, {"busy", busy}};
+	{"unchecked", unchecked}, {"hog", hog}, {"busy", busy}};
 
 int main(int argc, char **argv)
 {

@@ -150,6 +150,34 @@ await() {
 	[ "$(jq .forecast.next_bytes job/job.json)" -ge 1073741824 ]
 }
 
+# A memory cgroup of 128 MiB, in $group; fails where none can be made.
+make_group() {
+	local mine
+	mine=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
+	if [ -n "$mine" ] && [ -w "/sys/fs/cgroup/memory$mine" ]; then
+		group=/sys/fs/cgroup/memory${mine%/}/cragon-test-$$
+		mkdir "$group" && echo 128M >"$group/memory.limit_in_bytes"
+	else
+		mine=$(sed -n 's/^0:://p' /proc/self/cgroup)
+		[ -w "/sys/fs/cgroup$mine" ] || return 1
+		group=/sys/fs/cgroup${mine%/}/cragon-test-$$
+		mkdir "$group" && [ -e "$group/memory.max" ] && echo 128M >"$group/memory.max" &&
+			{ echo 0 >"$group/memory.swap.max" || true; }
+	fi 2>/dev/null
+}
+
+@test "oom-killed: by the kernel, in a cgroup" {
+	make_group || skip "no memory cgroup can be made"
+	status=0
+	(echo "$BASHPID" >"$group/cgroup.procs"
+	exec "$cragon" run -q -i off --on-memory fail -w job "$fault" hog) >out 2>err </dev/null || status=$?
+	rmdir "$group"
+	[ "$status" -eq 137 ]
+	expect oom-killed "its cgroup may use 128.0 MiB" "--memory-max"
+	[ "$(jq .recoverable diagnosis)" = true ]
+	[ "$(jq '.forecast.next_bytes' job/job.json)" -gt 0 ]
+}
+
 @test "cpu-limit" {
 	run_job sh -c "ulimit -St 1; exec $fault busy"
 	expect cpu-limit "ulimit -t" "is 1.0 s"

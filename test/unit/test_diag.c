@@ -1,4 +1,5 @@
 /* Why a run ended: every rule, mixes of facts, records of crashes, recovery. */
+#include "diag/collect.h"
 #include "diag/crash.h"
 #include "diag/diag.h"
 #include "diag/recover.h"
@@ -414,6 +415,57 @@ static void test_missing(void **state)
 	f = exited(
 		1, "cat: a: No such file or directory\n1\n2\n3\n4\n5\nresidual is not a number\n");
 	expect(&f, DIAG_EXIT_NONZERO);
+}
+
+static void test_kernel_log(void **state)
+{
+	struct diag_facts f = killed(SIGKILL);
+
+	strcpy(f.program, "a.out");
+	f.pid = 12;
+	kernel_log_record(&f, 5 * NS_PER_SEC,
+		"3,1,6000000,-;Out of memory: Killed process 99 (other) total-vm:1kB\n SUB=x\n");
+	kernel_log_record(
+		&f, 5 * NS_PER_SEC, "3,1,4000000,-;Out of memory: Killed process 12 (a.out)");
+	kernel_log_record(&f, 5 * NS_PER_SEC, "garbage");
+	kernel_log_record(&f, 5 * NS_PER_SEC, "3,1,x,-;Killed process");
+	assert_string_equal(f.kernel_oom, "");
+	kernel_log_record(&f, 5 * NS_PER_SEC,
+		"3,1,6000000,-;Memory cgroup out of memory: Killed process 12 (b) total-vm:1kB\n "
+		"SUB=x\n");
+	assert_string_equal(
+		f.kernel_oom, "Memory cgroup out of memory: Killed process 12 (b) total-vm:1kB");
+	expect(&f, DIAG_OOM_KILLED);
+	kernel_log_record(
+		&f, 0, "6,2,7,-;a.out[77]: segfault at 0 ip 40 sp 7f error 4 in a.out[4+1]\n");
+	assert_non_null(strstr(f.kernel_fault, "segfault at 0"));
+	f.kernel_fault[0] = 0;
+	kernel_log_record(&f, 0, "6,2,7,-;traps: b.out[78] trap divide error\n");
+	assert_string_equal(f.kernel_fault, "");
+}
+
+/* A process of the job that died, and the job went on. */
+static void test_other_crash(void **state)
+{
+	struct diag_facts f = exited(1, "a worker failed\n");
+
+	f.crash = (struct diag_crash){.signal = SIGSEGV,
+		.code = 1,
+		.pid = 7,
+		.place = PLACE_NULL,
+		.access = 'r',
+		.time_ns = NOW - NS_PER_SEC};
+	expect_says(&f, DIAG_EXIT_NONZERO, "process 7 of the job had died of SIGSEGV");
+	assert_true(says("a null pointer"));
+	f.crash.time_ns = NOW - 3600 * NS_PER_SEC;
+	expect(&f, DIAG_EXIT_NONZERO);
+	assert_false(says("had died"));
+	f = exited(0, "");
+	f.crash.signal = SIGSEGV;
+	expect(&f, DIAG_DONE);
+	f = killed(SIGILL);
+	f.crash = (struct diag_crash){.signal = SIGSEGV, .feature = "AVX2"};
+	expect(&f, DIAG_CRASH);
 }
 
 static void test_abort(void **state)
@@ -885,6 +937,8 @@ int main(void)
 		cmocka_unit_test(test_calls_are_bounded),
 		cmocka_unit_test(test_disk),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_kernel_log),
+		cmocka_unit_test(test_other_crash),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_cpu_feature),
 		cmocka_unit_test(test_crashes),
