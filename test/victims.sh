@@ -43,6 +43,7 @@ modes_of() { # VICTIM
 	case $1 in
 	refused_*) echo refused ;;
 	*_storm | *_loop) echo goon restore twice bare elsewhere rapid ;;
+	files_*) echo restore twice elsewhere again rapid ;;
 	*nanosleep* | *_timeout | *poll | select | sigtimedwait | sem_wait)
 		echo goon restore twice bare elsewhere again
 		;;
@@ -68,7 +69,7 @@ refusal_of() { # VICTIM
 # Victims whose maps or descriptors are in motion: not compared.
 moving() { # VICTIM
 	case $1 in
-	append | go_victim | java_victim | *_storm | *_loop) return 0 ;;
+	append | files_* | go_victim | java_victim | *_storm | *_loop) return 0 ;;
 	*) return 1 ;;
 	esac
 }
@@ -270,7 +271,10 @@ run_one() { # VICTIM MODE
 	: >notes
 	: >answers
 	export VICTIM_GO=$dir/go
-	clean_environment "$dir"
+	# Its own directory is not a home: those are looked after less closely.
+	mkdir "$dir.home"
+	give_to_account "$dir.home"
+	clean_environment "$dir.home"
 	: >out
 	: >err
 	give_to_account out err
@@ -289,7 +293,7 @@ run_one() { # VICTIM MODE
 		echo "$name" >>"$work/failed"
 	fi
 	tell "$verdict" notes
-	cd / && rm -rf "$dir"
+	cd / && rm -rf "$dir" "$dir.home"
 }
 
 names=("$@")

@@ -3,6 +3,7 @@
  * and are the files it maps still what they were? See restore.h.
  */
 #include "engine/restore.h"
+#include "image/saved.h"
 #include "sys/procfs.h"
 
 #include <errno.h>
@@ -42,76 +43,6 @@ static int check_machine(const Cragon__Image *m, struct err *e)
 	return 0;
 }
 
-/* Opening a FIFO for reading waits for somebody to write: for ever, here. */
-static int check_regular(const char *path, const struct stat *st, struct err *e)
-{
-	if (S_ISREG(st->st_mode))
-		return 0;
-	return err_set(e, -ESTALE, WHY_FILE_CHANGED,
-		"%s, which the job uses, is no longer a regular file; put it back as it was, then "
-		"restart",
-		path);
-}
-
-/* A mapped program or library that differs would be executed with the old
- * one's data. */
-static int check_file(const char *path, const Cragon__FileIdentity *id, struct err *e)
-{
-	struct stat st;
-	uint64_t mtime;
-
-	if (stat(path, &st) < 0)
-		return err_set(e, -errno, WHY_FILE_CHANGED,
-			"%s, which the job uses, cannot be found (%s); put it back, then restart",
-			path, strerror(errno));
-	if (check_regular(path, &st, e) < 0)
-		return e->code;
-	mtime = (uint64_t)st.st_mtim.tv_sec * NS_PER_SEC + (uint64_t)st.st_mtim.tv_nsec;
-	if ((uint64_t)st.st_size != id->size || mtime != id->mtime_ns)
-		return err_set(e, -ESTALE, WHY_FILE_CHANGED,
-			"%s, which the job uses, has changed since the checkpoint; put the old "
-			"version back, then restart",
-			path);
-	return 0;
-}
-
-static int check_shared_file(const Cragon__Vma *vma, struct err *e)
-{
-	struct stat st;
-
-	if (stat(vma->path, &st) < 0)
-		return err_set(e, -errno, WHY_FILE_CHANGED,
-			"%s, which the job has mapped, cannot be found (%s); put it back, then "
-			"restart",
-			vma->path, strerror(errno));
-	if (check_regular(vma->path, &st, e) < 0)
-		return e->code;
-	if (vma->identity && (uint64_t)st.st_size < vma->identity->size)
-		return err_set(e, -ESTALE, WHY_FILE_CHANGED,
-			"%s, which the job has mapped, has shrunk since the checkpoint; put it "
-			"back as it was, then restart",
-			vma->path);
-	return 0;
-}
-
-static bool opens_by_name(const Cragon__Object *o)
-{
-	switch (o->detail_case) {
-	case CRAGON__OBJECT__DETAIL_FILE:
-		return !o->file->shared;
-	case CRAGON__OBJECT__DETAIL_DEVICE:
-	case CRAGON__OBJECT__DETAIL__NOT_SET: /* a directory */
-		return true;
-	case CRAGON__OBJECT__DETAIL_PIPE:
-	case CRAGON__OBJECT__DETAIL_EVENTFD:
-	case CRAGON__OBJECT__DETAIL_EPOLL:
-	case CRAGON__OBJECT__DETAIL_OUTSIDE:
-	case _CRAGON__OBJECT__DETAIL__CASE_IS_INT_SIZE:
-	default:
-		return false;
-	}
-}
-
 /* An object's detail is a union: the kind that will read it has to be the one
  * that it was written for. */
 static int check_object(const Cragon__Image *m, const Cragon__Object *o, struct err *e)
@@ -126,19 +57,6 @@ static int check_object(const Cragon__Image *m, const Cragon__Object *o, struct 
 	if (o->detail_case == CRAGON__OBJECT__DETAIL_FILE &&
 		(!o->file->identity || o->file->shared > m->n_shared))
 		return bad(e, "an open file without identity or content");
-	return 0;
-}
-
-/* Opening a FIFO where something else was would wait for ever. */
-static int check_name(const Cragon__Object *o, struct err *e)
-{
-	struct stat st;
-
-	if (opens_by_name(o) && stat(o->path, &st) == 0 && S_ISFIFO(st.st_mode))
-		return err_set(e, -ESTALE, WHY_FILE_CHANGED,
-			"%s, which the job has open, has become a FIFO; put it back as it was, "
-			"then restart",
-			o->path);
 	return 0;
 }
 
@@ -161,28 +79,6 @@ static int check_vmas(const Cragon__Image *m, const Cragon__Process *p, struct e
 			return bad(e, "a mapped file without identity");
 	}
 	return 0;
-}
-
-/* The files that a process executes and maps. */
-static int check_mapped(const Cragon__Process *p, struct err *e)
-{
-	const char *checked = NULL;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < p->n_vma; i++) {
-		const Cragon__Vma *v = p->vma[i];
-
-		if (v->kind == CRAGON__VMA__KIND__FILE_SHARED)
-			r = check_shared_file(v, e);
-		if (v->kind == CRAGON__VMA__KIND__FILE_PRIVATE &&
-			(!checked || strcmp(checked, v->path) != 0)) {
-			r = check_file(v->path, v->identity, e);
-			checked = v->path;
-		}
-	}
-	return r < 0 || p->state == CRAGON__PROCESS__STATE__ZOMBIE
-		       ? r
-		       : check_file(p->exe, p->exe_identity, e);
 }
 
 static bool is_signal(int sig)
@@ -354,6 +250,40 @@ static int choose_fd_base(struct restore *r, int highest, struct err *e)
 	return 0;
 }
 
+/* ---- output files ----------------------------------------------------------- */
+
+/* Absolute, and not through "..": it says where a resume writes. */
+static bool is_plain_path(const char *path)
+{
+	if (path[0] != '/' || !path[1])
+		return false;
+	for (const char *p = path; (p = strstr(p, "/..")); p += 3)
+		if (p[3] == '/' || !p[3])
+			return false;
+	return true;
+}
+
+static bool is_sound_output(const Cragon__OutputFile *f, size_t index)
+{
+	if (!f->identity || !is_plain_path(f->path) || f->same > index ||
+		f->copy > IMAGE_MAX_SAVED || f->link > IMAGE_MAX_SAVED ||
+		f->identity->size > IMAGE_MAX_ADDRESS)
+		return false;
+	for (size_t i = 0; i < f->n_range; i++)
+		if (f->range[i]->offset > f->identity->size ||
+			f->range[i]->content.len > f->identity->size - f->range[i]->offset)
+			return false;
+	return true;
+}
+
+static int check_outputs(const Cragon__Outputs *o, struct err *e)
+{
+	for (size_t i = 0; i < o->n_file; i++)
+		if (!is_sound_output(o->file[i], i))
+			return bad(e, "an output file without name or content");
+	return 0;
+}
+
 int image_check(const Cragon__Image *m, struct err *e)
 {
 	int n = check_machine(m, e);
@@ -369,6 +299,8 @@ int image_check(const Cragon__Image *m, struct err *e)
 		n = check_object(m, m->object[i], e);
 	if (n == 0)
 		n = check_tree(m, e);
+	if (n == 0 && m->outputs)
+		n = check_outputs(m->outputs, e);
 	for (size_t i = 0; n == 0 && i < m->n_process; i++) {
 		if (m->process[i]->mm && m->process[i]->mm->space != m->n_shared + i)
 			return bad(e, "address spaces out of order");
@@ -385,15 +317,10 @@ int restore_check(struct restore *r, struct err *e)
 	const Cragon__Image *m = r->meta;
 	int n = image_check(m, e), highest = 2;
 
-	for (size_t i = 0; n == 0 && i < m->n_object; i++)
-		n = check_name(m->object[i], e);
-	for (size_t i = 0; n == 0 && i < m->n_process; i++) {
-		n = check_mapped(m->process[i], e);
-		if (n < 0)
-			return err_in(
-				e, "process %d (%s)", m->process[i]->pid, m->process[i]->comm);
+	if (n == 0)
+		n = restore_check_files(r, e);
+	for (size_t i = 0; n == 0 && i < m->n_process; i++)
 		for (size_t k = 0; k < m->process[i]->n_fd; k++)
 			highest = MAX(highest, m->process[i]->fd[k]->number);
-	}
 	return n < 0 ? n : choose_fd_base(r, highest, e);
 }

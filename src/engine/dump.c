@@ -60,16 +60,21 @@ static int refuse(const struct dump *d, struct err *e)
 	return err_set(e, -ENOTSUP, WHY_UNSUPPORTED, "%.*s", (int)(end - text), text);
 }
 
-static int dump_hold(struct dump *d, struct job *job, struct image_writer *writer, struct err *e)
+static int dump_hold(
+	struct dump *d, struct job *job, const struct engine_checkpoint *q, struct err *e)
 {
-	int r = dump_begin(d, job, e);
+	int r;
 
+	outputs_look_around(job);
+	r = dump_begin(d, job, e);
 	if (r < 0)
 		return r;
 	if (d->obstacles.len)
 		return refuse(d, e);
 	r = dump_query(d, e);
-	return r < 0 ? r : snapshot_take(d, writer, e);
+	if (r == 0)
+		r = outputs_dump(d, q, e);
+	return r < 0 ? r : snapshot_take(d, q->writer, e);
 }
 
 static void count(const struct dump *d, struct engine_dump_result *ret)
@@ -79,19 +84,41 @@ static void count(const struct dump *d, struct engine_dump_result *ret)
 		ret->threads += d->frozen.processes[i].n_threads;
 }
 
-int engine_checkpoint(struct job *job, struct image_writer *writer, enum engine_after after,
-	engine_publish_fn *publish, void *ctx, struct notes notes, struct engine_dump_result *ret,
-	struct err *e)
+/* Everything to the disk, and published. */
+static int complete(struct dump *d, const struct engine_checkpoint *q,
+	struct engine_dump_result *ret, struct err *e)
+{
+	uint64_t files_bytes = 0;
+	int r;
+
+	files_sync(&d->image);
+	r = outputs_finish(d, q->dirfd, &files_bytes, e);
+	if (r < 0)
+		return r;
+	r = image_check(&d->image, e);
+	if (r < 0)
+		return err_in(e, "it could not be resumed from this image");
+	r = image_writer_finish(q->writer, &d->image, &ret->totals, e);
+	ret->totals.stored_bytes += files_bytes;
+	if (r == 0 && q->publish)
+		r = q->publish(q->ctx, ret, e);
+	if (r == 0)
+		(void)outputs_remember(&d->job->outputs, d->image.outputs, q->dirfd);
+	return r;
+}
+
+int engine_checkpoint(struct job *job, const struct engine_checkpoint *q,
+	struct engine_dump_result *ret, struct err *e)
 {
 	cleanup(dump_done) struct dump d = {0};
 	struct err writer_error = {0};
-	int r = dump_hold(&d, job, writer, e);
+	int r = dump_hold(&d, job, q, e);
 
 	*ret = (struct engine_dump_result){0};
 	count(&d, ret);
 	if (d.frozen.n)
 		ret->pause_ns = now_mono_ns() - d.frozen.since_ns;
-	if (r < 0 || after == AFTER_CONTINUE) {
+	if (r < 0 || q->after == AFTER_CONTINUE) {
 		for (size_t i = 0; d.processes && i < d.frozen.n; i++) {
 			free(d.processes[i].whole);
 			d.processes[i].whole = NULL;
@@ -100,19 +127,13 @@ int engine_checkpoint(struct job *job, struct image_writer *writer, enum engine_
 	}
 	if (r < 0) {
 		/* A full disk shows in the workers first. */
-		if (image_writer_failed(writer) &&
-			image_writer_finish(writer, &d.image, &ret->totals, &writer_error) < 0)
+		if (image_writer_failed(q->writer) &&
+			image_writer_finish(q->writer, &d.image, &ret->totals, &writer_error) < 0)
 			*e = writer_error;
 		return r;
 	}
-	files_sync(&d.image);
-	r = image_check(&d.image, e);
-	if (r < 0)
-		return err_in(e, "it could not be resumed from this image");
-	r = image_writer_finish(writer, &d.image, &ret->totals, e);
-	if (r == 0 && publish)
-		r = publish(ctx, ret, e);
-	if (r == 0 && after == AFTER_KILL) {
+	r = complete(&d, q, ret, e);
+	if (r == 0 && q->after == AFTER_KILL) {
 		kill_tree(&d.frozen);
 		job_end(job);
 	}

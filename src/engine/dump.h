@@ -50,13 +50,19 @@ int dump_query(struct dump *, struct err *);
 /* snapshot.c: memory into the writer, while the job is held. */
 int snapshot_take(struct dump *, struct image_writer *, struct err *);
 
+/* outputs_dump.c: the files that the job writes. Before the job is held; while it
+ * is; and once it runs again (*ret_stored: bytes on disk). */
+void outputs_look_around(struct job *);
+int outputs_dump(struct dump *, const struct engine_checkpoint *, struct err *);
+int outputs_finish(struct dump *, int dirfd, uint64_t *ret_stored, struct err *);
+
 /* Strings and messages in the dump's arena; NULL when out of memory. */
 char *dump_string(struct dump *, const char *);
 
-#define dump_new(d, type)                                                                          \
-	({                                                                                         \
-		Cragon__##type *new_ = arena_alloc(&(d)->arena, sizeof *new_);                     \
-		new_;                                                                              \
+#define dump_new(d, type)                                                      \
+	({                                                                     \
+		Cragon__##type *new_ = arena_alloc(&(d)->arena, sizeof *new_); \
+		new_;                                                          \
 	})
 
 #endif

@@ -61,6 +61,11 @@ struct engine_restore {
 	/* RLIM_NLIMITS of them, in place of those of memory, CPU time and file size
 	 * that the job had from outside; NULL: as they were. */
 	const struct rlimit *limits;
+	bool force_files;   /* inputs that have changed are no obstacle */
+	const char *jobdir; /* what is in the way goes to its files_aside; NULL: it stays */
+	/* Real time after which nothing of the job ran any more, so that what was
+	 * changed later is somebody else's; 0: not known. */
+	uint64_t ran_until_ns;
 };
 
 /* Builds the job of `image` anew and lets it run. On failure everything that
@@ -105,15 +110,31 @@ struct engine_dump_result {
 
 enum engine_after { AFTER_CONTINUE, AFTER_KILL };
 
-/* One checkpoint into `writer`, which is finished (files written and synced)
+typedef int engine_publish_fn(void *ctx, const struct engine_dump_result *, struct err *);
+
+struct engine_checkpoint {
+	struct image_writer *writer;
+	int dirfd; /* where the writer writes */
+	enum engine_after after;
+	engine_publish_fn *publish;
+	void *ctx;
+	enum engine_files files;
+	const char *jobdir; /* nothing in it is the job's, but what the job has open */
+	struct notes notes;
+};
+
+/* One checkpoint into the writer, which is finished (files written and synced)
  * but not published: checkpoint_info is the caller's. On any error the job runs
  * on as if nothing had happened. With AFTER_KILL the job is still held when
  * `publish` is called and is killed only if that returns 0; the same for
  * AFTER_CONTINUE with `publish` called after the job runs again. */
-typedef int engine_publish_fn(void *ctx, const struct engine_dump_result *, struct err *);
-int engine_checkpoint(struct job *, struct image_writer *writer, enum engine_after after,
-	engine_publish_fn *publish, void *ctx, struct notes, struct engine_dump_result *ret,
+int engine_checkpoint(struct job *, const struct engine_checkpoint *, struct engine_dump_result *ret,
 	struct err *);
+
+/* Notes which files the job has open for writing at this moment: a file that is
+ * seen once is looked after from then on. Bounded work (a few thousand
+ * descriptors); meant to be called once a second or less. */
+void job_note_outputs(struct job *);
 
 /* Read-only: would a checkpoint be refused? Appends one line per obstacle
  * ("process 12 (nginx): descriptor 6 is a TCP socket: not supported yet").

@@ -130,6 +130,7 @@ int engine_spawn(struct job **ret, const struct engine_spawn *spec, struct err *
 	job = calloc(1, sizeof *job);
 	if (!job)
 		return err_sys(e, -ENOMEM, "starting %s", spec->argv[0]);
+	job->outputs.since_ns = now_real_ns();
 	r = reaper_start(&job->reaper, &options, e);
 	if (r == 0)
 		r = started(job, spec->argv[0], e);
@@ -146,6 +147,7 @@ void job_free(struct job *job)
 	if (!job)
 		return;
 	job_end(job);
+	outputs_done(&job->outputs);
 	free(job);
 }
 

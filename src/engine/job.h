@@ -3,6 +3,7 @@
 #define CRAGON_ENGINE_JOB_H
 
 #include "engine/engine.h"
+#include "engine/outputs.h"
 #include "engine/reaper.h"
 
 struct job {
@@ -10,6 +11,7 @@ struct job {
 	pid_t root;   /* COMMAND as cragon sees it; 0 once its end was told */
 	bool ended;
 	int status; /* wait status, when ended */
+	struct outputs outputs;
 };
 
 /* check.c: is the metadata sound, whatever wrote it? No file is looked at. */

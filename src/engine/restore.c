@@ -26,6 +26,7 @@ static void restore_done(struct restore *r)
 		free(r->processes[i].threads);
 	free(r->processes);
 	files_restore_done(&r->files);
+	outputs_restore_done(&r->outputs);
 	buf_done(&r->remarks);
 }
 
@@ -83,10 +84,11 @@ static int start_reaper(struct restore *r, enum engine_namespaces namespaces, st
 	n = reaper_start(&r->reaper, &options, e);
 	if (n < 0)
 		return n;
-	r->choose_ids = r->reaper.has_pid_namespace &&
-		r->meta->tree->pids == CRAGON__TREE__NAMESPACE__OWN;
+	r->choose_ids =
+		r->reaper.has_pid_namespace && r->meta->tree->pids == CRAGON__TREE__NAMESPACE__OWN;
 	if (!r->reaper.has_time_namespace)
-		buf_str(&r->remarks, "no time namespace: the job will see its monotonic clock jump\n");
+		buf_str(&r->remarks,
+			"no time namespace: the job will see its monotonic clock jump\n");
 	if (!r->choose_ids)
 		buf_str(&r->remarks, "process ids differ from those before the checkpoint\n");
 	n = tracee_seize(&r->above, r->reaper.pid, r->reaper.pid, true, e);
@@ -167,10 +169,14 @@ static int hand_over(struct restore *r, struct job **ret, struct err *e)
 
 	if (!job)
 		return err_sys(e, -ENOMEM, "resuming the job");
-	n = files_commit(&r->files, e);
+	(void)outputs_inherit(&job->outputs, r->meta->outputs, image_dirfd(r->image));
+	n = outputs_commit(&r->outputs, e);
+	if (n == 0)
+		n = files_commit(&r->files, e);
 	if (n == 0)
 		n = reaper_order(&r->reaper, ORDER_WATCH, restore_id(r, root));
 	if (n < 0) {
+		outputs_done(&job->outputs);
 		free(job);
 		return e->code ? e->code : err_sys(e, n, "resuming the job");
 	}
@@ -186,8 +192,14 @@ static int hand_over(struct restore *r, struct job **ret, struct err *e)
 	return 0;
 }
 
-int engine_restore(struct job **ret, struct image *image, const struct engine_restore *options,
-	struct err *e)
+static const char *name_now(const void *ctx, const char *path, bool *ret_kept)
+{
+	*ret_kept = outputs_file(ctx, path) != NULL;
+	return outputs_now(ctx, path);
+}
+
+int engine_restore(
+	struct job **ret, struct image *image, const struct engine_restore *options, struct err *e)
 {
 	cleanup(restore_done) struct restore r = {
 		.image = image,
@@ -196,9 +208,13 @@ int engine_restore(struct job **ret, struct image *image, const struct engine_re
 		.limits = options->limits,
 		.reaper = {.control = -1, .events = -1},
 		.new_vdso = sys_without("vdso"),
+		.outputs = OUTPUTS_RESTORE_NONE,
 	};
-	int n = restore_check(&r, e);
+	const struct files_moved moved = {name_now, &r.outputs};
+	int n = outputs_restore_begin(&r.outputs, r.meta->outputs, options, &r.remarks, e);
 
+	if (n == 0)
+		n = restore_check(&r, e);
 	if (n == 0)
 		n = make_room_for_descriptors(&r, e);
 	if (n < 0)
@@ -208,7 +224,9 @@ int engine_restore(struct job **ret, struct image *image, const struct engine_re
 		return err_sys(e, -ENOMEM, "resuming the job");
 	for (size_t i = 0; i < r.meta->n_process; i++)
 		r.processes[i].process = r.meta->process[i];
-	n = files_make(&r.files, r.meta, &r.remarks, e);
+	n = outputs_stage(&r.outputs, image_dirfd(image), e);
+	if (n == 0)
+		n = files_make(&r.files, r.meta, &moved, &r.remarks, e);
 	if (n == 0)
 		n = start_reaper(&r, options->namespaces, e);
 	if (n == 0)

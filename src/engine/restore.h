@@ -11,20 +11,21 @@
 #define CRAGON_ENGINE_RESTORE_H
 
 #include "engine/job.h"
+#include "engine/outputs_restore.h"
 #include "kind/files.h"
 #include "tracee/tracee.h"
 
 #include <sys/resource.h>
 
 #define SCRATCH_BYTES 65536ull
-#define SCRATCH_CLONE 0      /* struct clone_args and the wanted id */
-#define SCRATCH_DATA 4096    /* arguments, strings, structures */
+#define SCRATCH_CLONE 0	  /* struct clone_args and the wanted id */
+#define SCRATCH_DATA 4096 /* arguments, strings, structures */
 
 struct restored {
 	const Cragon__Process *process;
 	struct tracee *threads; /* leader first; threads[0] is the process while it is built */
-	size_t n_threads;       /* created so far */
-	pid_t inner;            /* id inside; the image's own when ids can be chosen */
+	size_t n_threads;	/* created so far */
+	pid_t inner;		/* id inside; the image's own when ids can be chosen */
 	bool created;
 	taddr scratch;
 };
@@ -34,9 +35,10 @@ struct restore {
 	const Cragon__Image *meta;
 	struct notes notes;
 	struct files_restore files;
+	struct outputs_restore outputs;
 	struct buf remarks; /* lines for the log */
 	struct reaper reaper;
-	struct tracee above; /* the reaper as a tracee */
+	struct tracee above;	    /* the reaper as a tracee */
 	struct restored *processes; /* as many as meta->n_process */
 	int fd_base;
 	const struct rlimit *limits; /* RLIM_NLIMITS, of where restart was called; may be NULL */
@@ -45,7 +47,9 @@ struct restore {
 };
 
 /* check.c: is this image for this machine, and are its files still there? */
-int restore_check(struct restore *, struct err *); /* and the files it needs */
+int restore_check(struct restore *, struct err *);
+/* check_files.c: those it only reads must be what they were. */
+int restore_check_files(const struct restore *, struct err *);
 
 /* tree.c */
 int restore_tree(struct restore *, struct err *);
@@ -62,8 +66,8 @@ int restore_protect(struct restored *, struct err *);
 
 /* vdso.c: machine code of `image_vdso` patched so that each of its entry points
  * jumps to the same function of the vdso at `there` (`now`, of `now_len` bytes). */
-int vdso_make_stubs(uint8_t *image_vdso, size_t image_len, const uint8_t *now, size_t now_len,
-	uint64_t there);
+int vdso_make_stubs(
+	uint8_t *image_vdso, size_t image_len, const uint8_t *now, size_t now_len, uint64_t there);
 
 /* limits.c */
 void restore_limits(struct restore *, struct restored *);

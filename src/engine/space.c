@@ -90,16 +90,16 @@ int restore_exec(struct restore *r, struct restored *p, struct err *e)
 	taddr data = p->scratch + SCRATCH_DATA;
 	/* argv = { path, NULL }, envp = { NULL }; nobody will read them. */
 	uint64_t vectors[3] = {data + sizeof vectors, 0, 0};
+	const char *exe = outputs_now(&r->outputs, p->process->exe);
 	int n = scratch_put(p, SCRATCH_DATA, vectors, sizeof vectors);
 
 	if (n == 0)
-		n = scratch_put(p, SCRATCH_DATA + sizeof vectors, p->process->exe,
-			strlen(p->process->exe) + 1);
+		n = scratch_put(p, SCRATCH_DATA + sizeof vectors, exe, strlen(exe) + 1);
 	if (n == 0)
 		n = tracee_exec(t, data + sizeof vectors, data, data + 16);
 	if (n < 0)
-		return err_sys(e, n, "cannot execute %s for process %d", p->process->exe,
-			p->process->pid);
+		return err_sys(
+			e, n, "cannot execute %s for process %d", p->process->exe, p->process->pid);
 	return tracee_refresh(t, e);
 }
 
@@ -160,8 +160,8 @@ static int clear_space(struct restored *p, struct area *areas, int n, struct err
 	r = move_kernel_areas(t, areas, n, room + SCRATCH_BYTES);
 	for (int i = 0; r == 0 && i < n; i++)
 		if (!areas[i].kernel)
-			r = (int)tracee_call(t, SYS_munmap, areas[i].start,
-				areas[i].end - areas[i].start);
+			r = (int)tracee_call(
+				t, SYS_munmap, areas[i].start, areas[i].end - areas[i].start);
 	return r < 0 ? err_sys(e, r, "process %d: cannot clear its memory", p->process->pid) : 0;
 }
 
@@ -198,8 +198,8 @@ static bool same_layout(const Cragon__Process *process, const struct area *areas
 	return k == process->n_vma || !is_kernel_kind(process->vma[k]->kind);
 }
 
-static bool same_code(const struct restore *r, const struct restored *p, const struct area *areas,
-	int n)
+static bool same_code(
+	const struct restore *r, const struct restored *p, const struct area *areas, int n)
 {
 	const ProtobufCBinaryData *old = &r->meta->machine->vdso;
 
@@ -212,14 +212,14 @@ static bool same_code(const struct restore *r, const struct restored *p, const s
 		if (len != old->len || !(now = malloc(len)))
 			return false;
 		return tracee_read(p->threads[0].pid, areas[i].start, now, len) == 0 &&
-			memcmp(now, old->data, len) == 0;
+		       memcmp(now, old->data, len) == 0;
 	}
 	return false;
 }
 
 /* Old vdso addresses lead to the parked new one. */
-static int put_stubs(struct restore *r, struct restored *p, const struct area *areas, int n,
-	struct err *e)
+static int put_stubs(
+	struct restore *r, struct restored *p, const struct area *areas, int n, struct err *e)
 {
 	const ProtobufCBinaryData *old = &r->meta->machine->vdso;
 	cleanup_free uint8_t *code = malloc(old->len + 1), *now = NULL;
@@ -245,9 +245,10 @@ static int put_stubs(struct restore *r, struct restored *p, const struct area *a
 	if (k < 0)
 		return err_sys(e, k, "this kernel's vdso cannot stand in for that of kernel %s",
 			r->meta->machine->kernel);
-	k = (int)MIN(0, tracee_call(&p->threads[0], SYS_mmap, place->start, old->len,
-				PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0));
+	k = (int)MIN(
+		0, tracee_call(&p->threads[0], SYS_mmap, place->start, old->len,
+			   PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0));
 	if (k == 0)
 		k = tracee_write(p->threads[0].pid, place->start, code, old->len);
 	if (k == 0)
@@ -256,8 +257,8 @@ static int put_stubs(struct restore *r, struct restored *p, const struct area *a
 	return k < 0 ? err_sys(e, k, "cannot put the vdso's stubs in place") : 0;
 }
 
-static int place_vdso(struct restore *r, struct restored *p, struct area *areas, int n,
-	struct err *e)
+static int place_vdso(
+	struct restore *r, struct restored *p, struct area *areas, int n, struct err *e)
 {
 	const Cragon__Vma *first = first_kernel_vma(p->process);
 	int k;
@@ -265,7 +266,8 @@ static int place_vdso(struct restore *r, struct restored *p, struct area *areas,
 	if (r->new_vdso || !same_layout(p->process, areas, n) || !same_code(r, p, areas, n))
 		return put_stubs(r, p, areas, n, e);
 	k = move_kernel_areas(&p->threads[0], areas, n, first->start);
-	return k < 0 ? err_sys(e, k, "process %d: cannot put the vdso in place", p->process->pid) : 0;
+	return k < 0 ? err_sys(e, k, "process %d: cannot put the vdso in place", p->process->pid)
+		     : 0;
 }
 
 /* ---- mapping ------------------------------------------------------------ */
@@ -273,7 +275,7 @@ static int place_vdso(struct restore *r, struct restored *p, struct area *areas,
 struct mapper {
 	struct restore *r;
 	struct restored *p;
-	int fd;           /* open in the process, of: */
+	int fd;		  /* open in the process, of: */
 	const char *path; /* NULL when none */
 	bool writable;
 };
@@ -281,7 +283,7 @@ struct mapper {
 static bool is_filled(const Cragon__Vma *vma)
 {
 	return vma->kind == CRAGON__VMA__KIND__ANONYMOUS ||
-		vma->kind == CRAGON__VMA__KIND__FILE_PRIVATE;
+	       vma->kind == CRAGON__VMA__KIND__FILE_PRIVATE;
 }
 
 /* Filling needs write permission; restore_protect() takes it away again. */
@@ -293,6 +295,7 @@ static int first_protection(const Cragon__Vma *vma)
 static int open_file(struct mapper *m, const Cragon__Vma *vma, struct err *e)
 {
 	struct tracee *t = &m->p->threads[0];
+	const char *name;
 	long fd;
 	int n;
 
@@ -301,7 +304,8 @@ static int open_file(struct mapper *m, const Cragon__Vma *vma, struct err *e)
 	if (m->path)
 		tracee_call(t, SYS_close, (uint64_t)m->fd);
 	m->path = NULL;
-	n = scratch_put(m->p, SCRATCH_DATA, vma->path, strlen(vma->path) + 1);
+	name = outputs_now(&m->r->outputs, vma->path);
+	n = scratch_put(m->p, SCRATCH_DATA, name, strlen(name) + 1);
 	fd = n < 0 ? n
 		   : tracee_call(t, SYS_openat, (uint64_t)AT_FDCWD, m->p->scratch + SCRATCH_DATA,
 			     (vma->writable_file ? O_RDWR : O_RDONLY) | O_CLOEXEC, 0);
@@ -436,7 +440,8 @@ static int finish_vma(struct restored *p, const Cragon__Vma *vma, struct err *e)
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(advices); i++)
 		if (vma->flags & advices[i].flag)
-			(void)tracee_call(t, SYS_madvise, vma->start, len, (uint64_t)advices[i].advice);
+			(void)tracee_call(
+				t, SYS_madvise, vma->start, len, (uint64_t)advices[i].advice);
 	if (vma->flags & CRAGON__VMA_FLAG__VMA_LOCKED)
 		(void)tracee_call(t, SYS_mlock, vma->start, len);
 	if (first_protection(vma) != (int)vma->protection)

@@ -23,7 +23,7 @@
 #include <stdbool.h>
 
 #define IMAGE_FORMAT_MAJOR 1
-#define IMAGE_FORMAT_MINOR 0
+#define IMAGE_FORMAT_MINOR 1
 #define IMAGE_FRAME_BYTES (1024u * 1024u)
 
 /* ---- writing ---------------------------------------------------------- */
@@ -127,6 +127,7 @@ void image_close(struct image *); /* NULL is fine */
 
 const Cragon__Image *image_meta(const struct image *);
 const struct image_info *image_get_info(const struct image *);
+int image_dirfd(const struct image *); /* borrowed */
 
 /* Bytes of content that image_each() gives for one space. */
 uint64_t image_space_bytes(const struct image *, uint32_t space);

@@ -144,6 +144,11 @@ const Cragon__Image *image_meta(const struct image *image)
 	return image->meta;
 }
 
+int image_dirfd(const struct image *image)
+{
+	return image->dirfd;
+}
+
 const struct image_info *image_get_info(const struct image *image)
 {
 	return &image->info;

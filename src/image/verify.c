@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "image/frame.h"
+#include "image/saved.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -76,5 +77,7 @@ int image_verify(const char *path, struct err *e)
 		r = check_padding(image, e);
 	if (r == 0)
 		r = check_other_files(image, e);
+	if (r == 0)
+		r = saved_verify(image->dirfd, image->meta, e);
 	return r < 0 ? err_in(e, "image %s", path) : 0;
 }

@@ -108,7 +108,13 @@ int attempt_start(struct launch *l, char *const *command, struct err *e)
 
 int attempt_restore(struct launch *l, const char *path, struct err *e)
 {
-	struct engine_restore how = {l->settings.namespaces, {note_to_log, &l->log}, l->limits};
+	struct engine_restore how = {
+		.namespaces = l->settings.namespaces,
+		.notes = {note_to_log, &l->log},
+		.limits = l->limits,
+		.force_files = l->settings.force_files,
+		.jobdir = l->dir.path,
+	};
 	cleanup(image_close_p) struct image *image = NULL;
 	const struct image_info *info;
 	sigset_t before;

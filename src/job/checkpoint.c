@@ -148,8 +148,20 @@ int checkpoint_take(struct job *job, const struct checkpoint_request *q,
 		return r;
 	p.pending = pending;
 	r = image_writer_open(&writer, store_pending_fd(pending), &options, e);
-	if (r == 0)
-		r = engine_checkpoint(job, writer, q->after, publish, &p, q->notes, &dump, e);
+	if (r == 0) {
+		const struct engine_checkpoint how = {
+			.writer = writer,
+			.dirfd = store_pending_fd(pending),
+			.after = q->after,
+			.publish = publish,
+			.ctx = &p,
+			.files = q->settings->files,
+			.jobdir = q->jobdir,
+			.notes = q->notes,
+		};
+
+		r = engine_checkpoint(job, &how, &dump, e);
+	}
 	if (r < 0)
 		return r;
 	*ret = (struct checkpoint_result){

@@ -3,7 +3,7 @@
  * appended after the checkpoint is cut back, and a file that vanished or
  * shrank stops the resume. A deleted file's content travels in the image.
  *
- * Left for later: undoing changes made in place.
+ * What the job had written otherwise is put back by engine/outputs_restore.c.
  */
 #include "kind/kind.h"
 #include "kind/reopen.h"
@@ -97,12 +97,13 @@ static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *
 {
 	const Cragon__Object *object = r->image->object[index];
 	cleanup_fd int fd = -1;
+	bool kept = false;
 	int n;
 
 	if (object->file->shared)
 		fd = reopen_fd(r->shared[object->file->shared - 1], object->flags);
 	else
-		fd = reopen_path(object->path, object->flags);
+		fd = reopen_path(r->moved.now(r->moved.ctx, object->path, &kept), object->flags);
 	if (fd == -EACCES && object->standard >= 1 && object->standard <= 3) {
 		/* Opened for us by somebody with more rights (sudo, a batch system). */
 		buf_printf(r->remarks, "%s may not be opened: restart's own stream %d is used\n",
@@ -118,7 +119,7 @@ static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *
 			object->path);
 	if (fd < 0)
 		return err_sys(e, fd, "cannot open %s again", object->path);
-	if (!object->file->shared) {
+	if (!object->file->shared && !kept) {
 		n = check_identity(fd, object, e);
 		if (n < 0)
 			return n;

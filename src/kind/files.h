@@ -23,15 +23,16 @@ int files_collect(struct files_dump *, const struct files_process *, size_t n,
 
 /* Content of the deleted files among Image.shared that a descriptor leads to.
  * `source` is such a descriptor: /proc/PID/fd/N. -ENOENT: none is known. */
-int files_open_deleted(const Cragon__Image *, const struct files_process *, size_t n,
-	size_t shared, struct err *);
+int files_open_deleted(
+	const Cragon__Image *, const struct files_process *, size_t n, size_t shared, struct err *);
 
 /* What the job has written so far reaches the disk, so that an image that
  * survives a power failure finds the files it expects. Best effort. */
 void files_sync(const Cragon__Image *);
 
 /* Opens everything; on failure files_restore_done() closes what was opened. */
-int files_make(struct files_restore *, const Cragon__Image *, struct buf *remarks, struct err *);
+int files_make(struct files_restore *, const Cragon__Image *, const struct files_moved *,
+	struct buf *remarks, struct err *);
 /* The step that changes files: to be called when nothing else can fail. */
 int files_commit(struct files_restore *, struct err *);
 void files_restore_done(struct files_restore *);

@@ -86,14 +86,15 @@ static int make_all(struct files_restore *r, struct err *e)
 	return 0;
 }
 
-int files_make(
-	struct files_restore *r, const Cragon__Image *image, struct buf *remarks, struct err *e)
+int files_make(struct files_restore *r, const Cragon__Image *image, const struct files_moved *moved,
+	struct buf *remarks, struct err *e)
 {
 	*r = (struct files_restore){
 		.image = image,
 		.fds = none_yet(image->n_object),
 		.shared = none_yet(image->n_shared),
 		.remarks = remarks,
+		.moved = *moved,
 	};
 	if (!r->fds || !r->shared)
 		return err_sys(e, -ENOMEM, "opening files");

@@ -27,14 +27,14 @@ struct fd_probe {
 	pid_t pid;  /* as cragon sees it */
 	pid_t vpid; /* as the job sees it */
 	int fd;
-	const char *link;   /* /proc/PID/fd/N, without " (deleted)" */
-	bool deleted;       /* the link ended in " (deleted)" */
+	const char *link; /* /proc/PID/fd/N, without " (deleted)" */
+	bool deleted;	  /* the link ended in " (deleted)" */
 	struct stat stat;
-	unsigned flags;     /* O_*, without O_CLOEXEC */
+	unsigned flags; /* O_*, without O_CLOEXEC */
 	int64_t position;
 	const char *fdinfo; /* whole text */
-	int copy;           /* our duplicate of the descriptor, -1 when not to be had */
-	int standard;       /* number under which cragon itself has this very description; -1 */
+	int copy;	    /* our duplicate of the descriptor, -1 when not to be had */
+	int standard;	    /* number under which cragon itself has this very description; -1 */
 	int same_stream;    /* 0..2: another description of the same terminal or pipe; -1 */
 	bool inside_both;   /* pipe: a description of the other end is in the job too */
 };
@@ -45,12 +45,20 @@ struct files_dump {
 	Cragon__Image *image;
 };
 
+/* Files whose content is put back before the job runs may have another name
+ * until then. `now` returns the name; *ret_kept: it need not be checked. */
+struct files_moved {
+	const char *(*now)(const void *ctx, const char *path, bool *ret_kept);
+	const void *ctx;
+};
+
 /* Restoring: what make and link may need. */
 struct files_restore {
 	const Cragon__Image *image;
-	int *fds;    /* one per Image.object, -1 until made; owned */
-	int *shared; /* one per Image.shared, read-write; owned */
+	int *fds;	     /* one per Image.object, -1 until made; owned */
+	int *shared;	     /* one per Image.shared, read-write; owned */
 	struct buf *remarks; /* one line each, for the log */
+	struct files_moved moved;
 };
 
 struct kind {

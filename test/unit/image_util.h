@@ -94,7 +94,7 @@ static inline void write_info(int dirfd, uint64_t number)
 	struct err e = {0};
 
 	assert_ok(image_info_write(dirfd, &info, &e));
-	assert_string_equal(info.format_version, "1.0");
+	assert_string_equal(info.format_version, "1.1");
 	free(info.checksum);
 	free(info.format_version);
 }
