@@ -334,7 +334,8 @@ static int describe_process(struct dump *d, struct dump_process *p, struct err *
 
 static int describe_files(struct dump *d, struct err *e)
 {
-	struct files_dump files = {.arena = &d->arena, .image = &d->image};
+	struct files_dump files = {
+		.arena = &d->arena, .image = &d->image, .jobdir = d->how ? d->how->jobdir : NULL};
 	size_t n = 0;
 
 	for (size_t i = 0; i < d->frozen.n; i++)

@@ -32,11 +32,12 @@ static void raise_descriptor_limit(void)
 	}
 }
 
-static int dump_begin(struct dump *d, struct job *job, struct err *e)
+static int dump_begin(
+	struct dump *d, struct job *job, const struct engine_checkpoint *how, struct err *e)
 {
 	int r;
 
-	*d = (struct dump){.job = job};
+	*d = (struct dump){.job = job, .how = how};
 	cragon__image__init(&d->image);
 	raise_descriptor_limit();
 	r = freeze_tree(&d->frozen, job->reaper.pid, FREEZE_PATIENCE_NS, e);
@@ -66,7 +67,7 @@ static int dump_hold(
 	int r;
 
 	outputs_look_around(job);
-	r = dump_begin(d, job, e);
+	r = dump_begin(d, job, q, e);
 	if (r < 0)
 		return r;
 	if (d->obstacles.len)
@@ -143,7 +144,7 @@ int engine_checkpoint(struct job *job, const struct engine_checkpoint *q,
 int engine_plan(struct job *job, struct buf *ret_obstacles, struct err *e)
 {
 	cleanup(dump_done) struct dump d = {0};
-	int r = dump_begin(&d, job, e), n = 0;
+	int r = dump_begin(&d, job, NULL, e), n = 0;
 
 	if (r < 0)
 		return r;

@@ -22,6 +22,7 @@ struct dump_process {
 
 struct dump {
 	struct job *job;
+	const struct engine_checkpoint *how; /* NULL: only planned */
 	struct notes notes;
 	struct frozen frozen;
 	struct arena arena;

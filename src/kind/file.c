@@ -35,7 +35,7 @@ static enum verdict claim(const struct fd_probe *p, struct buf *reason)
 		buf_printf(reason, "%s, a file about one process: not supported", p->link);
 		return REFUSED;
 	}
-	if (p->deleted && p->stat.st_nlink > 0) {
+	if (p->deleted && p->stat.st_nlink > p->own_links) {
 		buf_printf(reason,
 			"%s, which was deleted but still has another name: not supported", p->link);
 		return REFUSED;

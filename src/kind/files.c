@@ -133,6 +133,33 @@ static int probe_one(struct found *f, const struct files_process *owner, int pid
 	return 0;
 }
 
+/* An image keeps what a job appends to by another name (files/N): such a file
+ * is not gone when the job deletes it. Counts those names. */
+static nlink_t own_links(const char *jobdir, const struct stat *st)
+{
+	cleanup_free char *path = NULL;
+	cleanup_dir DIR *images = NULL;
+	struct dirent *image;
+	nlink_t n = 0;
+
+	if (!jobdir || asprintf(&path, "%s/checkpoint_images", jobdir) < 0)
+		return path = NULL, (nlink_t)0;
+	images = opendir(path);
+	while (images && (image = readdir(images))) {
+		char name[NAME_MAX + 8];
+		cleanup_dir DIR *files = NULL;
+		struct dirent *file;
+		int fd;
+
+		snprintf(name, sizeof name, "%s/files", image->d_name);
+		fd = openat(dirfd(images), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		files = fd < 0 ? NULL : fdopendir(fd);
+		while (files && (file = readdir(files)))
+			n += file->d_ino == st->st_ino;
+	}
+	return n;
+}
+
 static int probe_process(struct collection *c, const struct files_process *owner, struct err *e)
 {
 	cleanup_fd int pidfd = sys_pidfd_open(owner->pid);
@@ -180,13 +207,15 @@ static void pair_pipes(struct collection *c)
 	}
 }
 
-static int claim_all(struct collection *c, struct buf *obstacles)
+static int claim_all(struct files_dump *d, struct collection *c, struct buf *obstacles)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct found *f = &c->list[i];
 		cleanup_buf struct buf reason = {0};
 		enum verdict verdict = NOT_MINE;
 
+		if (f->probe.deleted && S_ISREG(f->probe.stat.st_mode) && f->probe.stat.st_nlink)
+			f->probe.own_links = own_links(d->jobdir, &f->probe.stat);
 		for (const struct kind *const *k = kinds; *k && verdict == NOT_MINE; k++) {
 			f->kind = *k;
 			verdict = (*k)->claim(&f->probe, &reason);
@@ -354,7 +383,7 @@ int files_collect(struct files_dump *d, const struct files_process *processes, s
 			return r;
 	}
 	pair_pipes(&c);
-	r = claim_all(&c, obstacles);
+	r = claim_all(d, &c, obstacles);
 	if (r < 0)
 		return err_sys(e, r, "describing open files");
 	return obstacles->len > before ? 0 : describe_all(d, &c, obstacles, e);

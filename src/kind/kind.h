@@ -36,6 +36,7 @@ struct fd_probe {
 	int copy;	    /* our duplicate of the descriptor, -1 when not to be had */
 	int standard;	    /* number under which cragon itself has this very description; -1 */
 	int same_stream;    /* 0..2: another description of the same terminal or pipe; -1 */
+	nlink_t own_links;  /* deleted file: names that images of the job keep of it */
 	bool inside_both;   /* pipe: a description of the other end is in the job too */
 };
 
@@ -43,6 +44,7 @@ struct fd_probe {
 struct files_dump {
 	struct arena *arena;
 	Cragon__Image *image;
+	const char *jobdir; /* of the job; NULL: not known */
 };
 
 /* Files whose content is put back before the job runs may have another name
