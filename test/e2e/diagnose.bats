@@ -302,3 +302,11 @@ make_group() {
 	run "$cragon" diagnose ./nowhere
 	[ "$status" -ne 0 ]
 }
+
+@test "doc/diagnosis.md has a row for each cause" {
+	for cause in done exit-nonzero allocation-failed oom-killed memory-limit time-limit cpu-limit \
+		file-size-limit disk-full crash abort preempted cancelled-by-user node-lost \
+		missing-library-or-file cpu-feature hung unknown; do
+		grep -q "^| \`$cause\` |" "$root/doc/diagnosis.md"
+	done
+}
