@@ -215,7 +215,8 @@ void facts_end(struct facts *f, const struct supervised *s, const struct outcome
 	set_peak(d);
 	collect_memory(d);
 	collect_disks(d, s);
-	collect_kernel_log(d, f->since_mono_ns);
+	if (d->how != DIAG_EXIT || d->exit_code != 0)
+		collect_kernel_log(d, f->since_mono_ns);
 	if (tail && tail->data && !buf_error(tail)) {
 		diag_set_stderr(d, tail->data, tail->len);
 		(void)io_publish_at(s->dir->fd, STDERR_TAIL_NAME, tail->data, tail->len);
