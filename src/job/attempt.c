@@ -21,6 +21,7 @@ void launch_init(struct launch *l, const struct settings *settings)
 void launch_done(struct launch *l)
 {
 	job_free(l->job);
+	plugins_close(&l->plugins);
 	stderr_tail_close(l->tail);
 	intercept_done(&l->intercept);
 	strings_free(l->command);
@@ -88,15 +89,31 @@ static int intercept_again(struct launch *l, struct err *e)
 	return r < 0 ? r : intercept_place(&l->intercept, l->dir.path, NULL, paths, e);
 }
 
-int attempt_start(struct launch *l, char *const *command, struct err *e)
+/* Before the first job of this cragon exists. */
+static int prepare(struct launch *l, struct err *e)
 {
-	sigset_t before;
-	struct engine_spawn spawn = {
-		command, l->settings.namespaces, {note_to_log, &l->log}, &before};
-	int r = signals_block(&before);
+	int r;
 
+	if (l->mask_known)
+		return 0;
+	r = signals_block(&l->mask);
 	if (r < 0)
 		return err_sys(e, r, "cannot block signals");
+	l->mask_known = true;
+	r = plugins_open(&l->plugins, &l->settings, &l->mask, &l->log);
+	if (r < 0)
+		log_warn(&l->log, "plugins cannot be started: %s", strerror(-r));
+	return 0;
+}
+
+int attempt_start(struct launch *l, char *const *command, struct err *e)
+{
+	struct engine_spawn spawn = {
+		command, l->settings.namespaces, {note_to_log, &l->log}, &l->mask};
+	int r = prepare(l, e);
+
+	if (r < 0)
+		return r;
 	intercept_start(l, journal_id(&l->journal), command[0]);
 	l->tail = stderr_tail_open();
 	r = engine_spawn(&l->job, &spawn, e);
@@ -117,15 +134,14 @@ int attempt_restore(struct launch *l, const char *path, struct err *e)
 	};
 	cleanup(image_close_p) struct image *image = NULL;
 	const struct image_info *info;
-	sigset_t before;
 	int r = image_open(&image, path, e);
 
 	if (r < 0)
 		return r;
 	info = image_get_info(image);
-	r = signals_block(&before); /* the job's processes bring masks of their own */
+	r = prepare(l, e); /* the job's processes bring masks of their own */
 	if (r < 0)
-		return err_sys(e, r, "cannot block signals");
+		return r;
 	r = intercept_again(l, e);
 	if (r < 0)
 		return r;
@@ -184,6 +200,7 @@ static int attend(struct launch *l, struct launched *ret, struct err *e)
 		.dir = &l->dir,
 		.journal = &l->journal,
 		.intercept = &l->intercept,
+		.plugins = &l->plugins,
 		.log = &l->log,
 		.resumed = l->from_image != 0,
 		.pause_ns = l->pause_ns,

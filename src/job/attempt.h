@@ -20,6 +20,9 @@ struct launch { /* all that one cragon holds while it runs a job */
 	struct journal journal;
 	struct log log;
 	struct intercept intercept;
+	struct plugins plugins;
+	sigset_t mask; /* signals that were blocked when cragon was started */
+	bool mask_known;
 	struct stderr_tail *tail;
 	struct job *job;
 	char **command;	     /* of the journal */
@@ -28,8 +31,11 @@ struct launch { /* all that one cragon holds while it runs a job */
 	unsigned resumes;			      /* by ourselves, so far */
 };
 
-#define LAUNCH_NONE \
-	((struct launch){.dir = WORKDIR_NONE, .log = {.fd = -1}, .intercept = INTERCEPT_NONE})
+#define LAUNCH_NONE                             \
+	((struct launch){.plugins = {.to = -1}, \
+		.dir = WORKDIR_NONE,            \
+		.log = {.fd = -1},              \
+		.intercept = INTERCEPT_NONE})
 
 void launch_init(struct launch *, const struct settings *);
 void launch_done(struct launch *);

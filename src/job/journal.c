@@ -1,6 +1,7 @@
 /* job.json: see journal.h. */
 #include "job/journal.h"
 #include "base/io.h"
+#include "job/checkpoint.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #define JOURNAL_MAX (16 * MIB)
 #define JOURNAL_FORMAT 1
+#define CHECKPOINTS_MAX 2000 /* of one attempt, as notes */
 
 static const char *const how_names[] = {
 	[HOW_RUNNING] = "running",
@@ -243,10 +245,21 @@ int journal_begin(
 	return json_array_append_new(json_object_get(j->root, "attempts"), a) < 0 ? -ENOMEM : 0;
 }
 
-void journal_checkpoint(struct journal *j, uint64_t number)
+void journal_checkpoint(struct journal *j, const struct checkpoint_result *c, const char *reason)
 {
+	json_t *list = json_object_get(last_attempt(j), "checkpoints");
+
+	/* job.json is written whole each time. */
+	if (json_array_size(list) >= CHECKPOINTS_MAX)
+		for (size_t i = CHECKPOINTS_MAX / 2; i-- > 0;)
+			if (i % 2)
+				json_array_remove(list, i);
 	json_array_append_new(
-		json_object_get(last_attempt(j), "checkpoints"), json_integer((json_int_t)number));
+		list, json_pack("{s:I, s:o, s:I, s:I, s:I, s:I, s:s}", "number",
+			      (json_int_t)c->number, "time", json_time(now_real_ns()), "pause_ns",
+			      (json_int_t)c->pause_ns, "duration_ns", (json_int_t)c->duration_ns,
+			      "memory_bytes", (json_int_t)c->memory_bytes, "stored_bytes",
+			      (json_int_t)c->stored_bytes, "reason", reason));
 }
 
 void journal_next(struct journal *j, uint64_t real_ns)

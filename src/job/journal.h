@@ -62,7 +62,9 @@ void journal_get_settings(const struct journal *, struct settings *);
 int journal_begin(
 	struct journal *, const struct identity *, uint64_t from_image, int checkpoint_signal);
 /* Notes about the last attempt. */
-void journal_checkpoint(struct journal *, uint64_t number);
+struct checkpoint_result;
+/* Of an attempt with thousands of them, older ones are thinned out. */
+void journal_checkpoint(struct journal *, const struct checkpoint_result *, const char *reason);
 void journal_next(struct journal *, uint64_t real_ns); /* 0: none planned */
 /* UINT64_MAX: no periodic checkpoints. */
 void journal_interval(struct journal *, uint64_t ns, const char *reason);

@@ -110,14 +110,14 @@ static void retain(struct loop *l)
 		log_debug(l->s->log, "%d old image%s deleted", r, r == 1 ? "" : "s");
 }
 
-static void note_checkpoint(struct loop *l, const struct checkpoint_result *c)
+static void note_checkpoint(struct loop *l, const char *reason, const struct checkpoint_result *c)
 {
 	l->policy.pause_ns = c->pause_ns;
 	l->policy.duration_ns = c->duration_ns;
 	l->policy.memory_bytes = c->memory_bytes;
 	l->out->checkpoints++;
 	l->out->last_image = c->number;
-	journal_checkpoint(l->s->journal, c->number);
+	journal_checkpoint(l->s->journal, c, reason);
 }
 
 #define RESERVE_BYTES (96 * MIB) /* compression contexts and buffers of the workers */
@@ -155,6 +155,7 @@ static int take(struct loop *l, const char *reason, enum engine_after after,
 	};
 	int r;
 
+	tell_plugins(s, "checkpoint", json_pack("{s:s}", "reason", reason));
 	loop_spend_reserve(l);
 	r = checkpoint_take(s->job, &request, ret, e);
 	loop_reserve(l);
@@ -163,9 +164,19 @@ static int take(struct loop *l, const char *reason, enum engine_after after,
 	l->policy.failure = r < 0 ? e->why : WHY_NONE;
 	if (r < 0) {
 		tell_failure(l, e);
+		tell_plugins(s, "checkpoint_failed",
+			json_pack("{s:s, s:s, s:s}", "reason", reason, "why", why_name(e->why),
+				"text", e->text));
 	} else {
+		tell_plugins(s, "checkpoint_done",
+			json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I}", "reason", reason, "number",
+				(json_int_t)ret->number, "image", ret->path, "pause_ns",
+				(json_int_t)ret->pause_ns, "duration_ns",
+				(json_int_t)ret->duration_ns, "memory_bytes",
+				(json_int_t)ret->memory_bytes, "stored_bytes",
+				(json_int_t)ret->stored_bytes));
 		tell_success(l, reason, ret);
-		note_checkpoint(l, ret);
+		note_checkpoint(l, reason, ret);
 		retain(l);
 		if (after == AFTER_KILL) {
 			l->out->how = HOW_STOPPED;

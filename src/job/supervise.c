@@ -25,6 +25,26 @@ const char *stop_reason_name(enum stop_reason stop)
 	return stop_names[stop];
 }
 
+void tell_plugins(const struct supervised *s, const char *event, json_t *more)
+{
+	char when[40];
+	json_t *o;
+
+	if (s->plugins->to < 0) {
+		json_decref(more);
+		return;
+	}
+	format_time(now_real_ns(), when);
+	o = json_pack("{s:s, s:s, s:s, s:s, s:O, s:s, s:s, s:i, s:i}", "event", event, "time", when,
+		"id", journal_id(s->journal), "directory", s->dir->path, "command",
+		json_object_get(s->journal->root, "command"), "hostname", s->who->host, "user",
+		s->who->user, "pid", (int)s->who->pid, "attempt", journal_attempts(s->journal));
+	if (o && more)
+		json_object_update(o, more);
+	json_decref(more);
+	plugins_event(s->plugins, event, o, s->log);
+}
+
 static void loop_done(struct loop *l)
 {
 	loop_spend_reserve(l);
@@ -304,6 +324,7 @@ int supervise(struct supervised *s, struct outcome *ret, struct err *e)
 	loop_begin_sampling(&l);
 	loop_plan(&l); /* writes job.json */
 	open_control(&l);
+	tell_plugins(s, s->resumed ? "restart" : "start", NULL);
 	while (!l.over)
 		wait_once(&l);
 	read_rest(&l);

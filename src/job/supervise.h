@@ -18,6 +18,7 @@
 #include "job/identity.h"
 #include "job/intercept.h"
 #include "job/journal.h"
+#include "job/plugin.h"
 #include "job/settings.h"
 #include "job/workdir.h"
 
@@ -28,6 +29,7 @@ struct supervised {
 	struct workdir *dir;
 	struct journal *journal; /* its last attempt is this one */
 	struct intercept *intercept;
+	struct plugins *plugins;
 	struct log *log;
 	char *const *command;
 	struct facts *facts; /* for the diagnosis */
@@ -64,6 +66,10 @@ struct outcome {
 	unsigned checkpoints;
 	uint64_t last_image; /* number, 0: none in this attempt */
 };
+
+/* Tells the plugins; takes over `more`, an object with what is special about the
+ * event, or NULL. */
+void tell_plugins(const struct supervised *, const char *event, json_t *more);
 
 const char *stop_reason_name(enum stop_reason);
 

@@ -2,6 +2,7 @@
 #include "util.h"
 
 #include "base/io.h"
+#include "job/checkpoint.h"
 #include "job/control.h"
 #include "job/jobdir.h"
 #include "job/registry.h"
@@ -158,7 +159,7 @@ static void test_journal_round_trip(void **state)
 	assert_int_equal(journal_new(&j, "abc234", command, "/here", "ff", 4), 0);
 	journal_put_settings(&j, &in);
 	assert_int_equal(journal_begin(&j, &self, 0, SIGUSR2), 0);
-	journal_checkpoint(&j, 4);
+	journal_checkpoint(&j, &(struct checkpoint_result){.number = 4}, "periodic");
 	journal_next(&j, 1700000000ull * NS_PER_SEC);
 	assert_int_equal(journal_save(&j, d.fd), 0);
 	assert_ok(journal_load(&back, d.fd, &e));
