@@ -8,7 +8,7 @@ _cragon()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status diagnose check inspect verify help version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status diagnose check inspect verify prune memory help version' -- "$cur")
 		return
 	fi
 	case $command in
@@ -40,6 +40,12 @@ _cragon()
 		with_value='' ;;
 	verify)
 		options='--json --quiet -q --help -h'
+		with_value='' ;;
+	prune)
+		options='--keep -k --keep-hourly --keep-daily --quota --dry-run -n --json --help -h'
+		with_value='--keep -k --keep-hourly --keep-daily --quota' ;;
+	memory)
+		options='--help -h'
 		with_value='' ;;
 	help)
 		options='--help -h'
@@ -79,7 +85,7 @@ _cragon()
 	elif [[ $program ]]; then
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur"; compgen -f -- "$cur")
 	elif [[ $command == help ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status diagnose check inspect verify help version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status diagnose check inspect verify prune memory help version' -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	fi

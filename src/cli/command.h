@@ -14,6 +14,7 @@ struct invocation {
 	struct settings settings;
 	bool stop;     /* checkpoint --stop */
 	bool all;      /* diagnose --all */
+	bool dry_run;  /* prune: only tell */
 	bool help;     /* -h: print the command's help instead of running it */
 	bool man;      /* help --man */
 	bool kinds;    /* help --kinds */
@@ -53,7 +54,7 @@ enum { EXIT_USAGE = 2, EXIT_BAD_IMAGE = 65, EXIT_STOPPED = 75, EXIT_CRAGON = 125
 	EXIT_NOT_EXECUTABLE = 126, EXIT_NO_COMMAND = 127 };
 
 extern const struct command cmd_run, cmd_restart, cmd_checkpoint, cmd_list, cmd_status, cmd_inspect,
-	cmd_verify, cmd_check, cmd_diagnose, cmd_version, cmd_help;
+	cmd_verify, cmd_prune, cmd_memory, cmd_check, cmd_diagnose, cmd_version, cmd_help;
 
 /* All commands in the order of help; NULL-terminated (cli/commands.c). */
 extern const struct command *const commands[];

@@ -11,6 +11,8 @@ const struct command *const commands[] = {
 	&cmd_check,
 	&cmd_inspect,
 	&cmd_verify,
+	&cmd_prune,
+	&cmd_memory,
 	&cmd_help,
 	&cmd_version,
 	NULL,

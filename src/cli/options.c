@@ -350,6 +350,12 @@ static int set_stop(struct invocation *inv, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_dry_run(struct invocation *inv, const char *value, struct err *e)
+{
+	inv->dry_run = true;
+	return 0;
+}
+
 static int set_help(struct invocation *inv, const char *value, struct err *e)
 {
 	inv->help = true;
@@ -569,6 +575,10 @@ static const struct option_row
 		.help = "print the answer as JSON",
 		.set = set_json},
 	row_all = {.name = "all", .help = "every attempt, not only the last one", .set = set_all},
+	row_dry_run = {.letter = 'n',
+		.name = "dry-run",
+		.help = "tell what would be deleted, and delete nothing",
+		.set = set_dry_run},
 	row_stop = {.name = "stop", .help = "end the job after the checkpoint", .set = set_stop},
 	row_help = {.letter = 'h', .name = "help", .help = "print this help", .set = set_help},
 	row_man = {.name = "man", .set = set_man}, row_kinds = {.name = "kinds", .set = set_kinds},
@@ -595,3 +605,5 @@ const struct option_row *const verify_options[] = {&row_json, &row_quiet_verify,
 const struct option_row *const help_options[] = {
 	&row_man, &row_kinds, &row_completion, &row_help, NULL};
 const struct option_row *const plain_options[] = {&row_help, NULL};
+const struct option_row *const prune_options[] = {&row_keep, &row_keep_hourly, &row_keep_daily,
+	&row_quota, &row_dry_run, &row_json, &row_help, NULL};

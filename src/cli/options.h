@@ -12,13 +12,14 @@
 extern const struct option_row *const run_options[];
 extern const struct option_row *const restart_options[];
 extern const struct option_row *const checkpoint_options[]; /* --stop -q -v */
-extern const struct option_row *const check_options[];      /* --no-namespace --json -v */
+extern const struct option_row *const check_options[];	    /* --no-namespace --json -v */
 extern const struct option_row *const listing_options[];    /* --json */
 extern const struct option_row *const diagnose_options[];   /* --all --json */
 extern const struct option_row *const inspect_options[];    /* --json -v */
-extern const struct option_row *const verify_options[];     /* --json -q */
+extern const struct option_row *const verify_options[];	    /* --json -q */
 extern const struct option_row *const help_options[];
 extern const struct option_row *const plain_options[]; /* only --help */
+extern const struct option_row *const prune_options[];
 
 /* The built-in defaults. */
 void settings_default(struct settings *);

@@ -25,9 +25,10 @@ struct loop {
 	struct metrics *metrics; /* NULL: none to be had */
 	struct memory_watch memory_watch;
 	struct hang_watch hang_watch;
-	uint64_t sample_ns; /* when to look at memory and progress again */
-	uint64_t row_ns;    /* when to write rows again */
-	uint64_t early_ns;  /* pace of the first looks, doubled each time */
+	uint64_t memory_max_bytes; /* --memory-max, or what "cragon memory" made of it */
+	uint64_t sample_ns;	   /* when to look at memory and progress again */
+	uint64_t row_ns;	   /* when to write rows again */
+	uint64_t early_ns;	   /* pace of the first looks, doubled each time */
 	uint64_t patience_until_ns;
 	char failure[sizeof((struct err *)0)->text]; /* the last one, told already */
 	unsigned repeated;

@@ -5,6 +5,7 @@
 #include "job/loop.h"
 #include "base/io.h"
 #include "job/checkpoint.h"
+#include "job/room.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -101,8 +102,9 @@ static void tell_success(struct loop *l, const char *reason, const struct checkp
 
 static void retain(struct loop *l)
 {
+	struct store_policy policy = settings_retention(l->s->settings);
 	struct err e = {0};
-	int r = store_retain(l->s->dir->path, l->s->settings->keep, &e);
+	int r = store_prune(l->s->dir->path, &policy, false, NULL, NULL, &e);
 
 	if (r < 0)
 		log_warn(l->s->log, "old images stay: %s", e.text);
@@ -153,11 +155,14 @@ static int take(struct loop *l, const char *reason, enum engine_after after,
 		.after = after,
 		.notes = {note_to_log, s->log},
 	};
+	struct store_policy policy = settings_retention(s->settings);
 	int r;
 
 	tell_plugins(s, "checkpoint", json_pack("{s:s}", "reason", reason));
 	loop_spend_reserve(l);
-	r = checkpoint_take(s->job, &request, ret, e);
+	r = store_room(s->dir->path, &policy, e);
+	if (r == 0)
+		r = checkpoint_take(s->job, &request, ret, e);
 	loop_reserve(l);
 	l->policy.last_end_ns = now_mono_ns();
 	hang_watch_pardon(&l->hang_watch, l->policy.last_end_ns);
@@ -240,6 +245,32 @@ static json_t *answer_status(struct loop *l)
 		(int)l->out->checkpoints, "last_image", (json_int_t)l->out->last_image);
 }
 
+static json_t *answer_memory(struct loop *l, const json_t *request)
+{
+	json_int_t bytes = json_integer_value(json_object_get(request, "bytes"));
+	cleanup_buf struct buf text = {0};
+	cleanup_free pid_t *pids = NULL;
+	struct err e = {0};
+	int n = job_processes(l->s->job, &pids);
+
+	if (bytes <= 0) {
+		err_set(&e, -EINVAL, WHY_USAGE, "no size");
+		return control_refusal(&e);
+	}
+	for (int i = 0; i < n; i++) {
+		buf_clear(&text);
+		(void)room_set(pids[i], (uint64_t)bytes, &text);
+	}
+	if (l->memory_max_bytes) {
+		l->memory_max_bytes = (uint64_t)bytes;
+		buf_printf(&text, "%s--memory-max is changed", text.len ? ", " : "");
+	}
+	if (!text.len)
+		buf_str(&text, "the job has no limit of memory of its own");
+	log_info(l->s->log, "asked to change limits of memory: %s", text.data);
+	return json_pack("{s:b, s:s}", "ok", 1, "text", text.data);
+}
+
 json_t *loop_answer(void *ctx, const json_t *request)
 {
 	const char *op = json_string_value(json_object_get(request, "op"));
@@ -249,6 +280,8 @@ json_t *loop_answer(void *ctx, const json_t *request)
 		return answer_checkpoint(ctx, json_is_true(json_object_get(request, "stop")));
 	if (op && !strcmp(op, "status"))
 		return answer_status(ctx);
+	if (op && !strcmp(op, "memory"))
+		return answer_memory(ctx, request);
 	err_set(&e, -EINVAL, WHY_USAGE, "unknown request");
 	return control_refusal(&e);
 }

@@ -46,7 +46,7 @@ static void watch_memory(struct loop *l, const struct metrics_view *v)
 {
 	struct memory_sample s = {
 		.time_ns = v->time_ns,
-		.job = {v->job_rss, l->s->settings->memory_max_bytes},
+		.job = {v->job_rss, l->memory_max_bytes},
 		.cgroup = {v->cgroup_used, v->cgroup_limit},
 		.machine = {v->memory_total - v->memory_available + v->swap_total - v->swap_free,
 			v->memory_total + v->swap_total},

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "engine/engine.h"
+#include "store/store.h"
 
 #include <stdbool.h>
 
@@ -72,5 +73,10 @@ struct settings {
 	bool json;
 	enum log_level terminal; /* -q, -v */
 };
+
+static inline struct store_policy settings_retention(const struct settings *s)
+{
+	return (struct store_policy){s->keep, s->keep_hourly, s->keep_daily, s->quota_bytes};
+}
 
 #endif

@@ -299,6 +299,7 @@ int supervise(struct supervised *s, struct outcome *ret, struct err *e)
 		.signals = -1,
 		.timer = -1,
 		.control = {.listener = -1},
+		.memory_max_bytes = set->memory_max_bytes,
 		.policy =
 			{
 				.mode = set->interval_mode,

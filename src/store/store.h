@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "image/image.h"
 
+#include <stdbool.h>
+
 struct store_entry {
 	uint64_t number;
 	char *path;           /* absolute or as DIR was given */
@@ -34,8 +36,24 @@ int store_list(const char *jobdir, struct store_entry **ret, size_t *ret_n, size
 	struct err *);
 void store_entries_free(struct store_entry *, size_t n);
 
-/* Keeps the `keep` newest valid images and deletes older ones, never the newest
- * valid one. Returns how many were deleted or -errno. */
-int store_retain(const char *jobdir, unsigned keep, struct err *);
+struct store_policy {
+	unsigned keep;		/* newest valid images, at least 1 */
+	unsigned keep_hourly;	/* and the newest of each of so many hours that have one */
+	unsigned keep_daily;	/* and of so many days */
+	uint64_t quota_bytes;	/* of all that stay; 0: none */
+};
+
+/* keep[i] for each of `n` images, newest first; the first one is always kept. */
+void store_select(const struct store_entry *, size_t n, const struct store_policy *, bool *keep);
+
+/* Deletes what the policy does not keep, oldest first; `dry` only tells. Returns
+ * how many went, or -errno. `gone` may be NULL. */
+typedef void store_gone_fn(void *ctx, uint64_t number, const char *name);
+int store_prune(const char *jobdir, const struct store_policy *, bool dry, store_gone_fn *gone,
+	void *ctx, struct err *);
+
+/* Before an image is begun: makes room under the quota for one of the size of the
+ * newest. WHY_NO_SPACE when the quota cannot hold both. */
+int store_room(const char *jobdir, const struct store_policy *, struct err *);
 
 #endif

@@ -80,6 +80,14 @@ static void damage(const char *job, int number, const char *file)
 	assert_int_equal(truncate(path, 3), 0);
 }
 
+static int prune(const char *job, unsigned keep)
+{
+	struct store_policy policy = {.keep = keep};
+	struct err e = {0};
+
+	return store_prune(job, &policy, false, NULL, NULL, &e);
+}
+
 static void test_publish_and_list(void **state)
 {
 	TEMP_DIR(job);
@@ -166,26 +174,25 @@ static void test_numbers_survive_deletion(void **state)
 static void test_retain(void **state)
 {
 	TEMP_DIR(job);
-	struct err e = {0};
 
-	assert_int_equal(store_retain(job, 2, &e), 0);
+	assert_int_equal(prune(job, 2), 0);
 	for (int i = 1; i <= 7; i++)
 		add_image(job);
 	damage(job, 2, "meta.pb");
 	damage(job, 6, "meta.pb");
-	assert_int_equal(store_retain(job, 9, &e), 0);
+	assert_int_equal(prune(job, 9), 0);
 	/* 7 and 5 stay; 6 is younger than 5 and stays for whoever wants to look at it. */
-	assert_int_equal(store_retain(job, 2, &e), 4);
+	assert_int_equal(prune(job, 2), 4);
 	assert_numbers(job, 1, NUMBERS(7, 5));
-	assert_int_equal(store_retain(job, 2, &e), 0);
-	assert_int_equal(store_retain(job, 0, &e), 2); /* never the last one */
+	assert_int_equal(prune(job, 2), 0);
+	assert_int_equal(prune(job, 0), 2); /* never the last one */
 	assert_numbers(job, 0, NUMBERS(7));
-	assert_int_equal(store_retain(job, 1, &e), 0);
+	assert_int_equal(prune(job, 1), 0);
 	assert_int_equal(count(job, ".deleting-"), 0);
 	/* A damaged newest image does not cost the newest valid one. */
 	add_image(job);
 	damage(job, 8, "checkpoint_info");
-	assert_int_equal(store_retain(job, 1, &e), 0);
+	assert_int_equal(prune(job, 1), 0);
 	assert_numbers(job, 1, NUMBERS(7));
 }
 
@@ -233,9 +240,47 @@ static void test_unwritable(void **state)
 	assert_non_null(strstr(e.text, "/dev/null/job/checkpoint_images"));
 }
 
+/* An image every 20 minutes for three days, newest first. */
+static void test_select(void **state)
+{
+	enum { N = 216 };
+	static struct store_entry e[N];
+	struct store_policy p = {.keep = 2};
+	uint64_t now = 20000ull * 86400 * NS_PER_SEC + 13 * 3600 * NS_PER_SEC;
+	bool keep[N];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < N; i++) {
+		e[i].info.timestamp_ns = now - i * 1200 * NS_PER_SEC;
+		e[i].info.stored_bytes = 100;
+	}
+	store_select(e, N, &p, keep);
+	assert_true(keep[0] && keep[1] && !keep[2]);
+	p.keep_hourly = 5;
+	p.keep_daily = 3;
+	store_select(e, N, &p, keep);
+	for (size_t i = 0; i < N; i++)
+		kept += keep[i];
+	/* 13:00 12:40, then 12:40's hour is had; 11:40 10:40 9:40; two days before. */
+	assert_int_equal(kept, 2 + 3 + 2);
+	assert_true(keep[0] && keep[1] && keep[4] && keep[7] && keep[10]);
+	assert_true(keep[40] && keep[112]); /* 23:40 of the days before */
+	p.quota_bytes = 350;
+	store_select(e, N, &p, keep);
+	assert_true(keep[0] && keep[1] && keep[4] && !keep[7] && !keep[112]);
+	p.quota_bytes = 1; /* the newest stays, whatever the quota */
+	store_select(e, N, &p, keep);
+	assert_true(keep[0] && !keep[1]);
+	p = (struct store_policy){0};
+	store_select(e, N, &p, keep);
+	assert_true(keep[0] && !keep[1]);
+	store_select(e, 0, &p, keep);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_select),
 		cmocka_unit_test(test_publish_and_list),
 		cmocka_unit_test(test_incomplete_is_not_published),
 		cmocka_unit_test(test_damaged_are_left_out),
