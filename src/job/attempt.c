@@ -3,12 +3,18 @@
 #include "job/facts.h"
 #include "job/registry.h"
 #include "job/signals.h"
+#include "diag/recover.h"
+#include "sys/machine.h"
 #include "base/io.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/statvfs.h>
+
+/* On a disk that was full: room enough for a try. */
+#define SPACE_BACK_BYTES (64 * MIB)
 
 void launch_init(struct launch *l, const struct settings *settings)
 {
@@ -22,6 +28,7 @@ void launch_done(struct launch *l)
 {
 	job_free(l->job);
 	plugins_close(&l->plugins);
+	free_p(&l->facts);
 	stderr_tail_close(l->tail);
 	intercept_done(&l->intercept);
 	strings_free(l->command);
@@ -190,10 +197,9 @@ int attempt_restore_newest(struct launch *l, struct err *e)
 
 /* ---- following ------------------------------------------------------------------ */
 
-/* From here on the job is known: journal, registry, event loop. */
-static int attend(struct launch *l, struct launched *ret, struct err *e)
+static struct supervised supervised_of(struct launch *l)
 {
-	struct supervised s = {
+	return (struct supervised){
 		.job = l->job,
 		.settings = &l->settings,
 		.who = &l->who,
@@ -202,15 +208,25 @@ static int attend(struct launch *l, struct launched *ret, struct err *e)
 		.intercept = &l->intercept,
 		.plugins = &l->plugins,
 		.log = &l->log,
+		.facts = l->facts,
+		.command = l->command,
 		.resumed = l->from_image != 0,
 		.pause_ns = l->pause_ns,
 		.duration_ns = l->duration_ns,
 		.memory_bytes = l->memory_bytes,
 	};
-	cleanup_free struct facts *facts = calloc(1, sizeof *facts);
+}
+
+/* From here on the job is known: journal, registry, event loop. */
+static int attend(struct launch *l, struct launched *ret, struct err *e)
+{
+	struct supervised s;
 	cleanup_buf struct buf tail = {0};
+	struct facts *facts;
 	int r;
 
+	free_p(&l->facts);
+	facts = l->facts = calloc(1, sizeof *facts);
 	if (!l->command)
 		l->command = journal_command(&l->journal);
 	facts_lost(&l->journal, &l->dir);
@@ -219,8 +235,7 @@ static int attend(struct launch *l, struct launched *ret, struct err *e)
 				: -ENOMEM;
 	if (r < 0)
 		return err_sys(e, r, "cannot describe the job");
-	s.command = l->command;
-	s.facts = facts;
+	s = supervised_of(l);
 	journal_put_settings(&l->journal, &l->settings);
 	facts_begin(facts, &s, l->from_image);
 	r = supervise(&s, &ret->outcome, e);
@@ -246,26 +261,131 @@ static int make_known(struct launch *l, struct launched *ret)
 
 /* ---- another try ------------------------------------------------------------- */
 
-/* What the next try begins with; false: there is none. */
-static bool choose(struct launch *l, struct launched *ret, char **ret_image)
+/* Where the way it ended leaves the job: exit code, job.json, plugins. */
+static void conclude(struct launch *l, struct launched *ret, const struct recover_choice *c)
 {
-	return false;
+	const struct diagnosis *d = &l->facts->diagnosis;
+	struct supervised s = supervised_of(l);
+	bool resumable = c->action != RECOVER_GIVE_UP;
+	const char *event = d->cause == DIAG_DONE ? "done" : resumable ? "rerunnable_fail" : "fail";
+	/* It ended by itself, but can go on: the caller is to know that. */
+	if (c->action == RECOVER_STOP && ret->outcome.how != HOW_STOPPED)
+		ret->outcome.exit_code = l->settings.stop_code;
+	journal_note(&l->journal, "next", json_string(c->text));
+	journal_note(&l->journal, "resumable", json_boolean(resumable));
+	journal_note(&l->journal, "exit_code", json_integer(ret->outcome.exit_code));
+	(void)journal_save(&l->journal, l->dir.fd);
+	if (d->cause != DIAG_DONE)
+		log_line(&l->log, c->action == RECOVER_GIVE_UP ? LOG_INFO : LOG_WARN, "%s: %s",
+			diag_cause_name(d->cause), c->text);
+	tell_plugins(&s, event,
+		json_pack("{s:o, s:i, s:s, s:b}", "diagnosis", diag_to_json(d), "exit_code",
+			ret->outcome.exit_code, "next", c->text, "resuming",
+			c->action == RECOVER_RESUME));
+}
+
+static bool space_is_back(const struct diag_facts *d)
+{
+	struct statvfs fs;
+
+	for (size_t i = 0; i < d->n_disks; i++)
+		if (statvfs(d->disks[i].path, &fs) < 0 ||
+			(uint64_t)fs.f_bavail * fs.f_frsize < SPACE_BACK_BYTES || !fs.f_favail)
+			return false;
+	return true;
+}
+
+/* A limit that was here a moment ago is here still; memory of the machine may have
+ * come free when something else ended. */
+static bool has_more_memory(const struct launch *l, const struct diag_facts *d)
+{
+	const json_t *forecast = json_object_get(l->journal.root, "forecast");
+	json_int_t need = json_integer_value(json_object_get(forecast, "next_bytes"));
+	struct machine_sample now = {0};
+	struct machine m;
+
+	if (d->stop == DIAG_STOP_ALLOCATION || d->memory.memory_max || d->memory.cgroup_limit ||
+		need <= 0)
+		return false;
+	machine_open(&m);
+	machine_read_memory(&m, &now);
+	machine_done(&m);
+	return now.memory_available > (uint64_t)need;
+}
+
+/* The images of this job, newest first. */
+static size_t numbers(const struct launch *l, const struct choice *images, uint64_t *ret)
+{
+	size_t n = 0;
+
+	while (n < images->n && images->list[n].number >= journal_first_image(&l->journal)) {
+		ret[n] = images->list[n].number;
+		n++;
+	}
+	return n;
+}
+
+static void decide(struct launch *l, const struct launched *ret, const struct choice *images,
+	struct recover_choice *c)
+{
+	const struct diag_facts *facts = &l->facts->diag;
+	cleanup_free uint64_t *list = calloc(images->n + 1, sizeof *list);
+	struct recover_state state = {
+		.cause = l->facts->diagnosis.cause,
+		.recoverable = l->facts->diagnosis.recoverable,
+		.stopped = ret->outcome.how == HOW_STOPPED,
+		.retries_left = l->settings.retry > l->resumes ? l->settings.retry - l->resumes : 0,
+		.images = list,
+		.n_images = list ? numbers(l, images, list) : 0,
+		.from_image = l->from_image,
+		.more_memory = has_more_memory(l, facts),
+		.space_back = space_is_back(facts),
+		.went_back = l->went_back,
+		.retry_hung = l->settings.hang_ns != 0,
+	};
+
+	recover_decide(&state, c);
+	if (c->action == RECOVER_RESUME && c->image != images->list[0].number)
+		l->went_back = true;
+}
+
+/* From that image or, when it is damaged, the next older one. */
+static int restore_again(
+	struct launch *l, const struct choice *images, uint64_t number, struct err *e)
+{
+	int r = err_set(e, -ENOENT, WHY_NO_IMAGE, "image %" PRIu64 " is gone", number);
+
+	for (size_t i = 0; i < images->n; i++) {
+		if (images->list[i].number > number)
+			continue;
+		r = attempt_restore(l, images->list[i].path, e);
+		if (r == 0 || e->why != WHY_BAD_IMAGE)
+			return r;
+		log_warn(&l->log, "image %" PRIu64 " is damaged, trying the one before: %s",
+			images->list[i].number, e->text);
+	}
+	return r;
 }
 
 static bool resume_again(struct launch *l, struct launched *ret)
 {
-	cleanup_free char *image = NULL;
+	cleanup(choice_done) struct choice images = {0};
+	struct recover_choice c;
 	struct err e = {0};
 
-	if (!choose(l, ret, &image))
+	(void)choice_list(l->dir.path, &images, &e);
+	decide(l, ret, &images, &c);
+	conclude(l, ret, &c);
+	if (c.action != RECOVER_RESUME)
 		return false;
 	job_free(l->job);
 	l->job = NULL;
-	if (attempt_restore(l, image, &e) == 0) {
+	if (restore_again(l, &images, c.image, &e) == 0) {
 		l->resumes++;
 		return true;
 	}
 	log_error(&l->log, "the job cannot be resumed: %s", e.text);
+	ret->outcome.exit_code = l->settings.stop_code;
 	return false;
 }
 

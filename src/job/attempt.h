@@ -29,6 +29,8 @@ struct launch { /* all that one cragon holds while it runs a job */
 	uint64_t from_image; /* of the try that runs; 0: from the beginning */
 	uint64_t pause_ns, duration_ns, memory_bytes; /* of that image */
 	unsigned resumes;			      /* by ourselves, so far */
+	bool went_back;				      /* to an older image, once */
+	struct facts *facts;			      /* of the last try */
 };
 
 #define LAUNCH_NONE                             \

@@ -47,7 +47,7 @@ static enum job_state state_of(const struct journal_attempt *a)
 	switch (a->how) {
 	case HOW_EXIT:
 	case HOW_SIGNAL:
-		return JOB_DONE;
+		return a->resumable ? JOB_STOPPED : JOB_DONE;
 	case HOW_STOPPED:
 		return JOB_STOPPED;
 	case HOW_LOST:

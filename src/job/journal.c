@@ -373,6 +373,7 @@ int journal_last(const struct journal *j, struct journal_attempt *ret)
 				   (double)NS_PER_SEC),
 		.interval_reason = text_of(a, "interval_reason"),
 		.how = how_of(text_of(a, "how")),
+		.resumable = json_is_true(json_object_get(a, "resumable")),
 		.exit_code = (int)number_of(a, "exit_code", -1),
 		.signal = (int)number_of(a, "signal", 0),
 		.checkpoint_signal = (int)number_of(a, "checkpoint_signal", 0),

@@ -35,8 +35,9 @@ struct journal_attempt { /* the last one, as read back; strings belong to the jo
 	uint64_t interval_ns;			 /* 0: no periodic checkpoints */
 	const char *interval_reason;
 	enum journal_how how;
-	int exit_code; /* what cragon returned, -1 while running */
-	int signal;    /* HOW_SIGNAL */
+	bool resumable; /* it ended, but can go on from an image */
+	int exit_code;	/* what cragon returned, -1 while running */
+	int signal;	/* HOW_SIGNAL */
 	int checkpoint_signal;
 };
 

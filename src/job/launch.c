@@ -44,7 +44,8 @@ static bool is_over(const struct journal *j)
 {
 	struct journal_attempt last;
 
-	return journal_last(j, &last) < 0 || last.how == HOW_EXIT || last.how == HOW_SIGNAL;
+	return journal_last(j, &last) < 0 ||
+	       (!last.resumable && (last.how == HOW_EXIT || last.how == HOW_SIGNAL));
 }
 
 enum previous { PREVIOUS_NONE, PREVIOUS_RESUME };

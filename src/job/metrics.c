@@ -29,7 +29,7 @@ struct process {
 	long threads;
 	uint64_t cpu_ticks, children_ticks, before_ticks;
 	uint64_t rss, pss, minor, major, read, written;
-	uint64_t cpu_soft, cpu_hard; /* RLIMIT_CPU, seconds */
+	uint64_t cpu_soft; /* RLIMIT_CPU, seconds */
 };
 
 struct metrics {
@@ -84,7 +84,7 @@ struct metrics *metrics_open(
 	m->born_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (m->born_fd < 0)
 		m->born_fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
-	m->view.cpu_soft_left_ns = m->view.cpu_hard_left_ns = UINT64_MAX;
+	m->view.cpu_left_ns = UINT64_MAX;
 	return m;
 }
 
@@ -145,7 +145,6 @@ static void add_process(struct metrics *m, pid_t pid)
 	if (prlimit(pid, RLIMIT_CPU, NULL, &limit) < 0)
 		limit = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
 	p.cpu_soft = limit.rlim_cur;
-	p.cpu_hard = limit.rlim_max;
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
 	p.stat_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (p.stat_fd < 0)
@@ -251,13 +250,23 @@ static void read_pss(struct metrics *m)
 
 /* ---- the view ------------------------------------------------------------------------ */
 
+static void watch_cpu_limit(struct metrics_view *v, uint64_t limit_s, uint64_t used_ns)
+{
+	uint64_t limit = limit_s * NS_PER_SEC, left = limit > used_ns ? limit - used_ns : 0;
+
+	if (limit_s == RLIM_INFINITY || limit_s > UINT64_MAX / NS_PER_SEC || left >= v->cpu_left_ns)
+		return;
+	v->cpu_left_ns = left;
+	v->cpu_limit_ns = limit;
+}
+
 static void sum_up(struct metrics *m)
 {
 	struct metrics_view *v = &m->view;
 	uint64_t rss = 0, ticks = m->gone_ticks, io = m->gone_io, now = now_mono_ns();
 	double seconds = (double)(now - m->processes_ns) / (double)NS_PER_SEC, growth;
 
-	v->cpu_soft_left_ns = v->cpu_hard_left_ns = UINT64_MAX;
+	v->cpu_left_ns = UINT64_MAX;
 	for (size_t i = 0; i < m->n; i++) {
 		const struct process *p = &m->list[i];
 		uint64_t used = p->cpu_ticks * (NS_PER_SEC / (uint64_t)m->ticks_per_s);
@@ -265,14 +274,7 @@ static void sum_up(struct metrics *m)
 		rss += p->rss;
 		ticks += p->cpu_ticks + p->children_ticks;
 		io += p->read + p->written;
-		if (p->cpu_soft != RLIM_INFINITY)
-			v->cpu_soft_left_ns = MIN(v->cpu_soft_left_ns,
-				p->cpu_soft * NS_PER_SEC > used ? p->cpu_soft * NS_PER_SEC - used
-								: 0);
-		if (p->cpu_hard != RLIM_INFINITY)
-			v->cpu_hard_left_ns = MIN(v->cpu_hard_left_ns,
-				p->cpu_hard * NS_PER_SEC > used ? p->cpu_hard * NS_PER_SEC - used
-								: 0);
+		watch_cpu_limit(v, p->cpu_soft, used);
 	}
 	if (m->processes_ns && seconds > 0) {
 		growth = ((double)rss - (double)v->job_rss) / seconds;

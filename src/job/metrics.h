@@ -30,8 +30,9 @@ struct metrics_view {	  /* bytes, nanoseconds; 0 when not known */
 	uint64_t job_cpu_ns; /* of living processes and their waited-for children */
 	uint64_t job_io_bytes;
 	unsigned processes;
-	/* CPU time until the first process meets its soft or hard RLIMIT_CPU; UINT64_MAX */
-	uint64_t cpu_soft_left_ns, cpu_hard_left_ns;
+	/* CPU time until the first process meets its soft RLIMIT_CPU; UINT64_MAX */
+	uint64_t cpu_left_ns;
+	uint64_t cpu_limit_ns; /* that limit */
 };
 
 /* NULL when memory is short. `interval_ns` 0: nothing is written, views only. */

@@ -3,6 +3,7 @@
  * progress. While memory runs out the looks come more often.
  */
 #include "job/loop.h"
+#include "job/facts.h"
 #include "base/io.h"
 #include "base/units.h"
 
@@ -71,20 +72,23 @@ static void watch_memory(struct loop *l, const struct metrics_view *v)
 	(void)try_to_stop(l, STOP_MEMORY_LIMIT, text);
 }
 
-/* Every thread can burn a second of the limit in a second. */
+/* Every core can burn a second of the limit in a second. Of a short limit half is
+ * for work. */
 static void watch_cpu(struct loop *l, const struct metrics_view *v)
 {
-	uint64_t left = MIN(v->cpu_soft_left_ns, v->cpu_hard_left_ns), need;
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t cores = (uint64_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1l), need;
 	char text[160], time[32];
 
-	if (left == UINT64_MAX)
+	if (v->cpu_left_ns == UINT64_MAX)
 		return;
-	need = (2 * interval(l) + 2 * MIN(l->policy.pause_ns, NS_PER_SEC * 3600)) *
-	       (uint64_t)MAX(cores, 1l);
-	if (left > need)
+	need = NS_PER_SEC / 2 + 2 * MIN(l->policy.pause_ns, NS_PER_SEC * 3600);
+	need = MIN(need * cores, v->cpu_limit_ns / 2);
+	if (v->cpu_left_ns > need) {
+		l->sample_ns = MIN(l->sample_ns,
+			now_mono_ns() + MAX((v->cpu_left_ns - need) / cores, WATCH_FASTEST_NS));
 		return;
-	duration_format(left, time);
+	}
+	duration_format(v->cpu_left_ns, time);
 	snprintf(text, sizeof text, "CPU time: %s left of the limit (ulimit -t)", time);
 	(void)try_to_stop(l, STOP_CPU_LIMIT, text);
 }
@@ -125,6 +129,7 @@ void loop_sample(struct loop *l)
 	l->sample_ns = MIN(l->row_ns, now + l->early_ns);
 	v = metrics_last(l->metrics);
 	l->policy.rss_bytes = v->job_rss;
+	facts_metrics(l->s->facts, v);
 	watch_memory(l, v);
 	if (!l->over)
 		watch_cpu(l, v);

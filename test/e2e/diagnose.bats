@@ -179,8 +179,14 @@ make_group() {
 }
 
 @test "cpu-limit" {
-	run_job sh -c "ulimit -St 1; exec $fault busy"
-	expect cpu-limit "ulimit -t" "is 1.0 s"
+	# A limit that the program sets itself is not watched.
+	run_job sh -c "sleep 0.5; ulimit -St 1; exec $fault busy"
+	expect cpu-limit "ulimit -t" "SIGXCPU"
+	rm -r job
+	status=0
+	(ulimit -St 2; exec "$cragon" run -q -i off -w job "$fault" busy) >out 2>err </dev/null || status=$?
+	[ "$status" -eq 75 ]
+	expect cpu-limit "before its limit of CPU time" "image 1"
 	rm -r job
 	run_job sh -c 'kill -XCPU $$'
 	expect cpu-limit "killed by SIGXCPU"
