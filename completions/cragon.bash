@@ -8,7 +8,7 @@ _cragon()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status diagnose check inspect verify prune memory help version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status diagnose check inspect verify report prune memory help version' -- "$cur")
 		return
 	fi
 	case $command in
@@ -41,6 +41,9 @@ _cragon()
 	verify)
 		options='--json --quiet -q --help -h'
 		with_value='' ;;
+	report)
+		options='--output -o --help -h'
+		with_value='--output -o' ;;
 	prune)
 		options='--keep -k --keep-hourly --keep-daily --quota --dry-run -n --json --help -h'
 		with_value='--keep -k --keep-hourly --keep-daily --quota' ;;
@@ -85,7 +88,7 @@ _cragon()
 	elif [[ $program ]]; then
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur"; compgen -f -- "$cur")
 	elif [[ $command == help ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status diagnose check inspect verify prune memory help version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'run restart checkpoint list status diagnose check inspect verify report prune memory help version' -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	fi

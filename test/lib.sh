@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034 # used by demo
 BUILD_PACKAGES="build-essential meson ninja-build pkg-config protobuf-c-compiler
 libprotobuf-c-dev libxxhash-dev libzstd-dev libjansson-dev libdw-dev libelf-dev
-libbz2-dev liblzma-dev zlib1g-dev"
+libbz2-dev liblzma-dev zlib1g-dev libjs-chart.js"
 
 # Those of the packages that are not installed, on one line.
 missing_packages() {

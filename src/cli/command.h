@@ -18,6 +18,7 @@ struct invocation {
 	bool help;     /* -h: print the command's help instead of running it */
 	bool man;      /* help --man */
 	bool kinds;    /* help --kinds */
+	const char *output;     /* report -o */
 	const char *completion; /* help --completion: name of the shell */
 	int argc;      /* operands: what follows the options */
 	char **argv;   /* NULL-terminated */
@@ -54,7 +55,7 @@ enum { EXIT_USAGE = 2, EXIT_BAD_IMAGE = 65, EXIT_STOPPED = 75, EXIT_CRAGON = 125
 	EXIT_NOT_EXECUTABLE = 126, EXIT_NO_COMMAND = 127 };
 
 extern const struct command cmd_run, cmd_restart, cmd_checkpoint, cmd_list, cmd_status, cmd_inspect,
-	cmd_verify, cmd_prune, cmd_memory, cmd_check, cmd_diagnose, cmd_version, cmd_help;
+	cmd_verify, cmd_prune, cmd_memory, cmd_check, cmd_diagnose, cmd_report, cmd_version, cmd_help;
 
 /* All commands in the order of help; NULL-terminated (cli/commands.c). */
 extern const struct command *const commands[];

@@ -11,6 +11,7 @@ const struct command *const commands[] = {
 	&cmd_check,
 	&cmd_inspect,
 	&cmd_verify,
+	&cmd_report,
 	&cmd_prune,
 	&cmd_memory,
 	&cmd_help,

@@ -356,6 +356,14 @@ static int set_dry_run(struct invocation *inv, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_output(struct invocation *inv, const char *value, struct err *e)
+{
+	if (!*value)
+		return err_set(e, -EINVAL, WHY_USAGE, "the file's name is empty");
+	inv->output = value;
+	return 0;
+}
+
 static int set_help(struct invocation *inv, const char *value, struct err *e)
 {
 	inv->help = true;
@@ -580,6 +588,12 @@ static const struct option_row
 		.help = "tell what would be deleted, and delete nothing",
 		.set = set_dry_run},
 	row_stop = {.name = "stop", .help = "end the job after the checkpoint", .set = set_stop},
+	row_output = {.letter = 'o',
+		.name = "output",
+		.value = "FILE",
+		.help = "where the page goes; - is standard output",
+		.fallback = "report.html in the job directory",
+		.set = set_output},
 	row_help = {.letter = 'h', .name = "help", .help = "print this help", .set = set_help},
 	row_man = {.name = "man", .set = set_man}, row_kinds = {.name = "kinds", .set = set_kinds},
 	row_completion = {.name = "completion", .value = "SHELL", .set = set_completion};
@@ -602,6 +616,7 @@ const struct option_row *const listing_options[] = {&row_json, &row_help, NULL};
 const struct option_row *const diagnose_options[] = {&row_all, &row_json, &row_help, NULL};
 const struct option_row *const inspect_options[] = {&row_json, &row_all_areas, &row_help, NULL};
 const struct option_row *const verify_options[] = {&row_json, &row_quiet_verify, &row_help, NULL};
+const struct option_row *const report_options[] = {&row_output, &row_help, NULL};
 const struct option_row *const help_options[] = {
 	&row_man, &row_kinds, &row_completion, &row_help, NULL};
 const struct option_row *const plain_options[] = {&row_help, NULL};

@@ -17,6 +17,7 @@ extern const struct option_row *const listing_options[];    /* --json */
 extern const struct option_row *const diagnose_options[];   /* --all --json */
 extern const struct option_row *const inspect_options[];    /* --json -v */
 extern const struct option_row *const verify_options[];	    /* --json -q */
+extern const struct option_row *const report_options[];	    /* -o */
 extern const struct option_row *const help_options[];
 extern const struct option_row *const plain_options[]; /* only --help */
 extern const struct option_row *const prune_options[];
