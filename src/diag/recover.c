@@ -1,5 +1,6 @@
 /* After the end of an attempt: see recover.h. */
 #include "diag/recover.h"
+#include "diag/rules.h"
 #include "base/units.h"
 
 #include <errno.h>
@@ -134,6 +135,8 @@ int forecast_memory(uint64_t peak, uint64_t growth, uint64_t run_ns, uint64_t ho
 		return -ENODATA;
 	peak = MIN(peak, BYTES_MAX);
 	more = growth > BYTES_MAX / MAX(seconds, 1u) ? BYTES_MAX : growth * seconds;
+	/* A burst at the end does not go on for hours. */
+	more = MIN(more, peak);
 	more = MAX(more, MIN(wanted, BYTES_MAX));
 	*ret = (struct forecast){
 		.peak_bytes = peak,
@@ -150,6 +153,59 @@ int forecast_memory(uint64_t peak, uint64_t growth, uint64_t run_ns, uint64_t ho
 		snprintf(
 			ret->text, sizeof ret->text, "it had up to %s: give the next try %s", a, c);
 	return 0;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a && b ? MIN(a, b) : MAX(a, b); /* 0: none */
+}
+
+/* Of the limits that refuse allocations; 0: none. */
+static uint64_t soft_limit(const struct diag_facts *f)
+{
+	static const enum diag_resource all[] = {DIAG_LIMIT_AS, DIAG_LIMIT_DATA};
+	uint64_t limit = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (f->limit[all[i]].known && f->limit[all[i]].soft != DIAG_UNLIMITED)
+			limit = smaller(limit, f->limit[all[i]].soft);
+	return limit;
+}
+
+static int forecast_allocation(
+	const struct diag_facts *f, uint64_t peak, uint64_t run_ns, struct forecast *ret)
+{
+	const struct diag_call *call = rules_failed_call(f);
+	uint64_t wanted = MAX(f->wanted_bytes, call ? call->bytes : 0), limit = soft_limit(f);
+	char a[32], b[32];
+	int r;
+
+	if (!wanted && !limit)
+		return -ENODATA;
+	r = forecast_memory(MAX(peak, limit), f->memory.growth_per_s, run_ns, 0, wanted, ret);
+	if (r < 0 || !limit)
+		return r;
+	ret->peak_bytes = peak;
+	size_format(limit, a);
+	size_format(ret->next_bytes, b);
+	snprintf(ret->text, sizeof ret->text,
+		"it reached its limit of %s (ulimit): give the next try %s", a, b);
+	return 0;
+}
+
+int forecast_of(const struct diag_facts *f, enum diag_cause cause, struct forecast *ret)
+{
+	const struct diag_memory *m = &f->memory;
+	uint64_t run_ns = f->ended_ns > f->started_ns ? f->ended_ns - f->started_ns : 0,
+		 peak = MAX(m->job_peak, m->job_rss), limit;
+
+	if (cause == DIAG_ALLOCATION_FAILED)
+		return forecast_allocation(f, peak, run_ns, ret);
+	if (cause != DIAG_OOM_KILLED && cause != DIAG_MEMORY_LIMIT)
+		return -ENODATA;
+	/* It wanted more than it could get. */
+	limit = smaller(smaller(m->cgroup_limit, m->memory_max), m->total);
+	return forecast_memory(MAX(peak, limit), m->growth_per_s, run_ns, 0, 0, ret);
 }
 
 json_t *forecast_to_json(const struct forecast *f)

@@ -52,10 +52,16 @@ struct forecast {
 };
 
 /* `run_ns` is how long the attempt ran; the growth is assumed to go on for
- * `horizon_ns`, or for as long again when that is 0. `wanted_bytes`: by a call
+ * `horizon_ns`, or for as long again when that is 0, to at most
+ * twice the peak. `wanted_bytes`: by a call
  * that failed. 0, or -ENODATA when no peak is known. */
 int forecast_memory(uint64_t peak_bytes, uint64_t growth_bytes_per_s, uint64_t run_ns,
 	uint64_t horizon_ns, uint64_t wanted_bytes, struct forecast *ret);
+
+/* The same from the facts of an attempt that ended for lack of memory; else, or
+ * when nothing is known, -ENODATA. Where a limit refused an allocation, it is the
+ * limit that has to grow by what was wanted. */
+int forecast_of(const struct diag_facts *, enum diag_cause, struct forecast *ret);
 
 json_t *forecast_to_json(const struct forecast *);
 

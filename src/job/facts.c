@@ -169,37 +169,14 @@ static void collect_memory(struct diag_facts *d)
 	d->memory.oom_kills_after = oom_kills;
 }
 
-static bool for_lack_of_memory(enum diag_cause cause)
-{
-	return cause == DIAG_ALLOCATION_FAILED || cause == DIAG_OOM_KILLED ||
-	       cause == DIAG_MEMORY_LIMIT;
-}
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a && b ? MIN(a, b) : MAX(a, b); /* 0: none */
-}
-
-static void put_forecast(struct journal *j, const struct diag_facts *d, enum diag_cause cause)
-{
-	uint64_t run_ns = d->ended_ns > d->started_ns ? d->ended_ns - d->started_ns : 0;
-	const struct diag_memory *m = &d->memory;
-	uint64_t peak = MAX(m->job_peak, m->job_rss);
-	struct forecast forecast;
-
-	/* It wanted more than it could get. */
-	if (cause != DIAG_ALLOCATION_FAILED)
-		peak = MAX(peak, smaller(smaller(m->cgroup_limit, m->memory_max), m->total));
-	if (forecast_memory(peak, m->growth_per_s, run_ns, 0, d->wanted_bytes, &forecast) == 0)
-		json_object_set_new(j->root, "forecast", forecast_to_json(&forecast));
-}
-
 static void put(struct journal *j, const struct diag_facts *d, const struct diagnosis *diagnosis)
 {
+	struct forecast forecast;
+
 	journal_note(j, "facts", diag_facts_to_json(d));
 	journal_note(j, "diagnosis", diag_to_json(diagnosis));
-	if (for_lack_of_memory(diagnosis->cause))
-		put_forecast(j, d, diagnosis->cause);
+	if (forecast_of(d, diagnosis->cause, &forecast) == 0)
+		json_object_set_new(j->root, "forecast", forecast_to_json(&forecast));
 }
 
 void facts_end(struct facts *f, const struct supervised *s, const struct outcome *out,

@@ -909,6 +909,8 @@ static void test_forecast(void **state)
 	assert_int_equal(f.next_bytes, 2048 * MIB); /* (1000 + 500) × 1.2 = 1800 */
 	assert_int_equal(forecast_memory(100 * MIB, MIB, 500 * NS_PER_SEC, NS_PER_SEC, 0, &f), 0);
 	assert_int_equal(f.next_bytes, 128 * MIB);
+	assert_int_equal(forecast_memory(100 * MIB, GIB, 7200 * NS_PER_SEC, 0, 0, &f), 0);
+	assert_int_equal(f.next_bytes, 256 * MIB);
 	assert_int_equal(forecast_memory(100 * MIB, 0, NS_PER_SEC, 0, 900 * MIB, &f), 0);
 	assert_int_equal(f.next_bytes, 1280 * MIB);
 	assert_int_equal(forecast_memory(UINT64_MAX, UINT64_MAX, UINT64_MAX, 0, UINT64_MAX, &f), 0);
@@ -916,6 +918,29 @@ static void test_forecast(void **state)
 	assert_true(json_integer_value(json_object_get(o, "next_bytes")) > 0);
 	assert_true(json_is_string(json_object_get(o, "text")));
 	json_decref(o);
+}
+
+static void test_forecast_of(void **state)
+{
+	struct diag_facts f = killed(SIGKILL);
+	struct forecast r;
+
+	f.memory = (struct diag_memory){
+		.job_peak = 41 * MIB, .cgroup_limit = 128 * MIB, .total = 64 * GIB};
+	assert_int_equal(forecast_of(&f, DIAG_CRASH, &r), -ENODATA);
+	assert_int_equal(forecast_of(&f, DIAG_OOM_KILLED, &r), 0);
+	assert_int_equal(r.next_bytes, 192 * MIB);
+	/* The heap of a JVM: no limit of ours. */
+	assert_int_equal(forecast_of(&f, DIAG_ALLOCATION_FAILED, &r), -ENODATA);
+	f.limit[DIAG_LIMIT_AS] = (struct diag_limit){true, 2 * GIB, DIAG_UNLIMITED};
+	diag_add_call(&f, &(struct diag_call){"malloc", 3 * GIB, ENOMEM, false, NOW});
+	assert_int_equal(forecast_of(&f, DIAG_ALLOCATION_FAILED, &r), 0);
+	assert_int_equal(r.next_bytes, 6 * GIB);
+	assert_int_equal(r.peak_bytes, 41 * MIB);
+	assert_non_null(strstr(r.text, "ulimit"));
+	f.limit[DIAG_LIMIT_AS].soft = DIAG_UNLIMITED;
+	assert_int_equal(forecast_of(&f, DIAG_ALLOCATION_FAILED, &r), 0);
+	assert_int_equal(r.next_bytes, 3840 * MIB);
 }
 
 int main(void)
@@ -956,6 +981,7 @@ int main(void)
 		cmocka_unit_test(test_recover_not),
 		cmocka_unit_test(test_recover_same_place),
 		cmocka_unit_test(test_forecast),
+		cmocka_unit_test(test_forecast_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
