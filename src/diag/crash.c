@@ -176,6 +176,31 @@ int crash_parse(char *text, struct diag_crash *ret, struct crash_file *ret_modul
 	return 0;
 }
 
+bool crash_of_kernel(const char *text, struct diag_crash *ret)
+{
+	struct raw raw = {.c = ret, .trap = TRAP_PAGE_FAULT};
+	const char *at = strstr(text, "segfault at ");
+	unsigned long long address, ip, sp, error;
+
+	memset(ret, 0, sizeof *ret);
+	if (!at || sscanf(at, "segfault at %llx ip %llx sp %llx error %llx", &address, &ip, &sp,
+			   &error) != 4)
+		return false;
+	ret->signal = SIGSEGV;
+	ret->code = SEGV_MAPERR;
+	ret->address = address;
+	ret->ip = ip;
+	ret->sp = sp;
+	raw.error = error;
+	set_access(&raw);
+	if (address < NULL_BYTES)
+		ret->place = PLACE_NULL;
+	/* The page is there or not; a push or a call below the stack is an overflow. */
+	else if (address <= sp + 8 && sp - address < CRAGON_PAGE_BYTES)
+		ret->place = PLACE_STACK;
+	return true;
+}
+
 /* ---- finding ------------------------------------------------------------------------ */
 
 /* Opened only if it can be the file that was mapped: regular, the same inode, not

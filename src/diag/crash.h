@@ -20,6 +20,10 @@ struct crash_file { /* a mapped file, as the maps name it */
 int crash_parse(char *text, struct diag_crash *ret, struct crash_file *ret_module,
 	struct crash_file *ret_target);
 
+/* What a line of the kernel's log tells ("a.out[12]: segfault at 0 ip … sp …
+ * error 4 in …"): false when it is no such line. */
+bool crash_of_kernel(const char *line, struct diag_crash *ret);
+
 /* Evidence: address, instruction, place. */
 void crash_words(const struct diag_crash *, struct diagnosis *);
 

@@ -147,7 +147,9 @@ static void segv_words(const struct diag_crash *c, struct diagnosis *d)
 
 static void where(const struct diag_crash *c, struct diagnosis *d)
 {
-	if (!c->module[0] && c->ip)
+	if (!c->module[0] && c->ip && c->n_bytes == 0)
+		say(d, "the instruction pointer was 0x%" PRIx64, c->ip);
+	else if (!c->module[0] && c->ip)
 		say(d, "the instruction pointer was 0x%" PRIx64 ", where no file is mapped", c->ip);
 	else if (c->module[0])
 		say(d, "in %s%s%s%s%s+0x%" PRIx64, c->function, c->function[0] ? " " : "", c->line,

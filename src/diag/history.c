@@ -142,8 +142,8 @@ static uint64_t newest_checkpoint(const json_t *attempt)
 	const json_t *list = json_object_get(attempt, "checkpoints");
 	size_t n = json_array_size(list);
 	const json_t *last = n ? json_array_get(list, n - 1) : NULL;
-	json_int_t number = json_integer_value(
-		json_is_object(last) ? json_object_get(last, "number") : last);
+	json_int_t number =
+		json_integer_value(json_is_object(last) ? json_object_get(last, "number") : last);
 
 	return number > 0 ? (uint64_t)number : (uint64_t)MAX(number_of(attempt, "from_image"), 0);
 }

@@ -62,11 +62,15 @@ static void go_back(const struct recover_state *s, const char *why, struct recov
 
 static void not_recoverable(const struct recover_state *s, struct recover_choice *ret)
 {
-	bool hung = s->cause == DIAG_HUNG;
+	bool hung = s->cause == DIAG_HUNG && s->n_images;
 
-	if (hung && s->retry_hung && s->retries_left)
+	if (hung && s->retry_hung && s->retries_left && s->n_images == 1 &&
+		s->images[0] != s->from_image)
+		choose(ret, RECOVER_RESUME, s->images[0],
+			"the job made no progress: resuming from image %" PRIu64, s->images[0]);
+	else if (hung && s->retry_hung && s->retries_left)
 		go_back(s, "the job made no progress", ret);
-	else if (s->stopped)
+	else if (s->stopped && s->n_images)
 		choose(ret, RECOVER_STOP, 0, "stopped; cragon restart continues");
 	else
 		choose(ret, RECOVER_GIVE_UP, 0,

@@ -435,6 +435,15 @@ void words_disk(const struct diag_facts *f, struct diagnosis *d)
 	say_crash(f, d);
 }
 
+static void say_kernel_fault(const struct diag_facts *f, struct diagnosis *d)
+{
+	struct diag_crash c;
+
+	if (rules_signal(f) == SIGSEGV && crash_of_kernel(f->kernel_fault, &c))
+		crash_words(&c, d);
+	say(d, "kernel: %s", f->kernel_fault);
+}
+
 void words_crash(const struct diag_facts *f, struct diagnosis *d)
 {
 	say_ending(f, d);
@@ -442,7 +451,7 @@ void words_crash(const struct diag_facts *f, struct diagnosis *d)
 	if (rules_crash(f))
 		say_crash(f, d);
 	else if (f->kernel_fault[0])
-		say(d, "kernel: %s", f->kernel_fault);
+		say_kernel_fault(f, d);
 	else
 		say(d, "nothing more is known: the program is static, set a handler of its own, "
 		       "overflowed its stack or "

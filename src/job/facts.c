@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* A job that has only just begun to write its record does not lose it to the
- * coarse clock of file times. */
-#define FILE_TIME_NS NS_PER_SEC
+/* The job began to run some time before facts_begin(), and may have died since;
+ * and the clock of file times is coarse. */
+#define START_NS (500 * NS_PER_MSEC)
 
 /* Of all children that have been waited for: those of the job, by the reaper. */
 static uint64_t children_cpu_ns(void)
@@ -40,7 +40,7 @@ void facts_begin(struct facts *f, const struct supervised *s, uint64_t from_imag
 
 	memset(f, 0, sizeof *f);
 	f->cpu_before_ns = children_cpu_ns();
-	f->since_mono_ns = now_mono_ns();
+	f->since_mono_ns = now_mono_ns() - START_NS;
 	d->started_ns = now_real_ns();
 	d->from_image = from_image;
 	d->pid = job_root_pid(s->job);
@@ -199,7 +199,7 @@ void facts_end(struct facts *f, const struct supervised *s, const struct outcome
 		(void)io_publish_at(s->dir->fd, STDERR_TAIL_NAME, tail->data, tail->len);
 	}
 	if (records >= 0) {
-		(void)crash_find(records, d->started_ns - FILE_TIME_NS, &d->crash);
+		(void)crash_find(records, d->started_ns - START_NS, &d->crash);
 		crash_retire(records);
 	}
 	diag_evaluate(d, &f->diagnosis);

@@ -269,6 +269,23 @@ make_group() {
 	[ "$(jq .recoverable diagnosis)" = true ]
 }
 
+@test "hung: no progress" {
+	run_job --hang 1 sleep 60
+	expect hung "no progress"
+	[ "$(jq .recoverable diagnosis)" = false ]
+}
+
+@test "memory-limit: stopped by cragon before it" {
+	run_job --memory-max 100M python3 -c 'import time
+l = []
+while True:
+    l.append(bytearray(2 << 20))
+    time.sleep(0.05)'
+	[ "$status" -eq 75 ]
+	expect memory-limit "--memory-max" "image 1"
+	[ "$(jq '.forecast.next_bytes' job/job.json)" -gt 104857600 ]
+}
+
 @test "cragon killed: preempted; another boot: node-lost; both stay so after a restart" {
 	"$cragon" run -q -i off -w job sh -c 'echo up; exec sleep 60' >out 2>err </dev/null 3>&- &
 	await out up

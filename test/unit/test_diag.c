@@ -439,6 +439,14 @@ static void test_kernel_log(void **state)
 	kernel_log_record(
 		&f, 0, "6,2,7,-;a.out[77]: segfault at 0 ip 40 sp 7f error 4 in a.out[4+1]\n");
 	assert_non_null(strstr(f.kernel_fault, "segfault at 0"));
+	f.signal = SIGSEGV;
+	expect_says(&f, DIAG_CRASH, "kernel: a.out[77]");
+	strcpy(f.kernel_fault,
+		"a.out[7]: segfault at 7ffe000ff8 ip 401670 sp 7ffe001000 error 6 in a.out[1]");
+	expect_says(&f, DIAG_CRASH, "writing address 0x7ffe000ff8 (right below the stack");
+	strcpy(f.kernel_fault,
+		"a.out[7]: segfault at 0 ip 401670 sp 7ffe001000 error 4 in a.out[1]");
+	expect_says(&f, DIAG_CRASH, "reading address 0x0 (a null pointer)");
 	f.kernel_fault[0] = 0;
 	kernel_log_record(&f, 0, "6,2,7,-;traps: b.out[78] trap divide error\n");
 	assert_string_equal(f.kernel_fault, "");
@@ -895,6 +903,12 @@ static void test_recover_same_place(void **state)
 	decide(&s, RECOVER_STOP, 0);
 	s.retry_hung = true;
 	decide(&s, RECOVER_RESUME, 8);
+	s.n_images = 1;
+	decide(&s, RECOVER_RESUME, 9);
+	s.from_image = 9;
+	decide(&s, RECOVER_STOP, 0);
+	s.n_images = 0;
+	decide(&s, RECOVER_GIVE_UP, 0);
 }
 
 static void test_forecast(void **state)
