@@ -156,21 +156,29 @@ static void where(const struct diag_crash *c, struct diagnosis *d)
 			c->line[0] ? ", " : "", c->module, c->offset);
 }
 
+/* The place says nothing then: it is where the signal was sent. */
+static void sent_words(const struct diag_crash *c, struct diagnosis *d)
+{
+	if (c->sender == c->pid)
+		say(d, "the program sent the signal to itself, as a handler of its own does after "
+		       "a fault");
+	else
+		say(d, "the signal was sent by process %d", (int)c->sender);
+}
+
 void crash_words(const struct diag_crash *c, struct diagnosis *d)
 {
 	if (c->code <= 0) {
-		if (c->sender == c->pid)
-			say(d, "the program sent the signal to itself");
-		else
-			say(d, "the signal was sent by process %d", (int)c->sender);
-	} else if (c->signal == SIGSEGV) {
-		segv_words(c, d);
-	} else if (c->signal == SIGBUS) {
-		bus_words(c, d);
-	} else if (c->signal == SIGFPE) {
-		fpe_words(c, d);
-	} else if (c->signal == SIGILL) {
-		ill_words(c, d);
+		sent_words(c, d);
+		return;
 	}
+	if (c->signal == SIGSEGV)
+		segv_words(c, d);
+	else if (c->signal == SIGBUS)
+		bus_words(c, d);
+	else if (c->signal == SIGFPE)
+		fpe_words(c, d);
+	else if (c->signal == SIGILL)
+		ill_words(c, d);
 	where(c, d);
 }

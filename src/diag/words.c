@@ -458,6 +458,8 @@ void words_crash(const struct diag_facts *f, struct diagnosis *d)
 		       "was started with --no-intercept");
 	if (rules_signal(f) == SIGSEGV && !rules_crash(f))
 		say_limit(f, d, DIAG_LIMIT_STACK);
+	if (phrase_find(f, DIAG_ABORT))
+		say_phrase(f, d, DIAG_ABORT);
 	say_stderr(f, d, 2);
 }
 

@@ -111,6 +111,13 @@ await() {
 	expect crash "whose child was killed by SIGFPE" "integer division by zero"
 }
 
+@test "crash: sent, and passed on by a handler of the program" {
+	run_job sh -c 'kill -SEGV $$'
+	expect crash "the program sent the signal to itself"
+	run_job python3 -X faulthandler -c 'import ctypes; ctypes.string_at(0)'
+	expect crash "Fatal Python error: Segmentation fault"
+}
+
 @test "crash: a static program, and one without the preloaded object" {
 	run_job "$BATS_FILE_TMPDIR/fault-static" null-write
 	expect crash SIGSEGV

@@ -2,6 +2,7 @@
 #include "diag/collect.h"
 #include "diag/crash.h"
 #include "diag/diag.h"
+#include "diag/history.h"
 #include "diag/recover.h"
 #include "base/io.h"
 
@@ -802,6 +803,62 @@ static void test_stderr(void **state)
 	diag_set_stderr(&f, "", 0);
 }
 
+/* ---- attempts without facts ------------------------------------------------------------- */
+
+static void put_file(int dirfd, const char *name, const char *text)
+{
+	assert_int_equal(io_publish_at(dirfd, name, text, strlen(text)), 0);
+}
+
+static json_t *lost_attempt(const char *host, const char *boot)
+{
+	return json_pack("{s:s, s:n, s:s, s:s, s:i, s:[i, i]}", "started",
+		"2026-11-23T18:52:15.344120+00:00", "ended", "host", host, "boot_id", boot, "pid",
+		999999999, "checkpoints", 3, 4);
+}
+
+static void test_history(void **state)
+{
+	char path[] = "/tmp/cragon-diag.XXXXXX", command[64];
+	struct diag_facts *here = calloc(1, sizeof *here);
+	cleanup_fd int dir = -1;
+	json_t *a;
+
+	assert_non_null(mkdtemp(path));
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	collect_machine(here);
+	a = lost_attempt(here->seen_host, here->seen_boot_id);
+	history_diagnose(a, dir, path, false, &last);
+	assert_int_equal(last.cause, DIAG_PREEMPTED);
+	assert_true(says("image 4"));
+	history_diagnose(a, dir, path, true, &last);
+	assert_int_equal(last.cause, DIAG_UNKNOWN);
+	/* What the last sample said of memory. */
+	put_file(dir, "system_metrics.csv",
+		"time,attempt,memory_total_bytes,memory_available_bytes,job_rss_bytes\r\n"
+		"2026-11-23T18:52:16+00:00,1,64000000000,50000000000,9\r\n"
+		"2026-11-23T18:52:17+00:00,1,64000000000,100000000,63000000000\r\n"
+		"2026-11-23T18:52:18+0");
+	history_diagnose(a, dir, path, false, &last);
+	assert_int_equal(last.cause, DIAG_OOM_KILLED);
+	json_decref(a);
+	a = lost_attempt("elsewhere", "x");
+	put_file(dir, "system_metrics.csv", "\n\n,,,\n");
+	history_diagnose(a, dir, path, false, &last);
+	assert_int_equal(last.cause, DIAG_NODE_LOST);
+	/* What was stored then counts. */
+	json_object_set_new(a, "diagnosis",
+		json_pack("{s:s, s:b, s:[], s:s}", "cause", "hung", "recoverable", 0, "evidence",
+			"remedy", "x"));
+	history_diagnose(a, dir, path, false, &last);
+	assert_int_equal(last.cause, DIAG_HUNG);
+	json_decref(a);
+	history_diagnose(NULL, dir, path, false, &last);
+	snprintf(command, sizeof command, "rm -rf %s", path);
+	assert_int_equal(system(command), 0);
+	free(here);
+}
+
 /* ---- recovery -------------------------------------------------------------------------- */
 
 static const uint64_t images[] = {9, 8, 7};
@@ -990,6 +1047,7 @@ int main(void)
 		cmocka_unit_test(test_facts_json_garbage),
 		cmocka_unit_test(test_diagnosis_json),
 		cmocka_unit_test(test_stderr),
+		cmocka_unit_test(test_history),
 		cmocka_unit_test(test_recover),
 		cmocka_unit_test(test_recover_needs),
 		cmocka_unit_test(test_recover_not),
