@@ -362,6 +362,19 @@ static void axis_data(struct buf *b, const struct report *r, const struct axis *
 	buf_str(b, "]");
 }
 
+/* 259,200 */
+static void grouped(struct buf *b, uint64_t n)
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+
+	for (int i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			buf_str(b, ",");
+		buf_add(b, &digits[i], 1);
+	}
+}
+
 /* How much time a point of a chart stands for, once, in words. */
 static void about_points(struct buf *b, const struct report *r)
 {
@@ -370,8 +383,9 @@ static void about_points(struct buf *b, const struct report *r)
 	buf_str(b, "<p class=\"about\">Vertical lines: checkpoints (thin) and ends of attempts "
 		   "(strong).");
 	if (g->samples && grid_is_coarse(g)) {
-		buf_printf(
-			b, " %llu samples are drawn in steps of ", (unsigned long long)g->samples);
+		buf_str(b, " ");
+		grouped(b, g->samples);
+		buf_str(b, " samples are drawn in steps of ");
 		page_duration(b, g->width_ns);
 		buf_str(b, ": the line is the mean, of memory the peak; the shaded band reaches "
 			   "from the "

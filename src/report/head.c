@@ -193,6 +193,11 @@ void page_diagnosis(struct buf *b, const struct report *r)
 		html_text(b, a->remedy);
 		buf_str(b, "</p>\n");
 	}
+	if (*a->next) {
+		buf_str(b, "<p class=\"remedy\"><strong>What comes next</strong> ");
+		html_text(b, a->next);
+		buf_str(b, "</p>\n");
+	}
 	buf_str(b, "</section>\n");
 }
 

@@ -105,6 +105,7 @@ static void fill_attempt(struct report_attempt *ret, const json_t *a, bool last)
 		.host = json_text_of(a, "host"),
 		.cause = json_text_of(diagnosis, "cause"),
 		.remedy = json_text_of(diagnosis, "remedy"),
+		.next = json_text_of(a, "next"),
 		.evidence = json_is_array(evidence) ? evidence : NULL,
 		.recoverable = json_is_true(json_object_get(diagnosis, "recoverable")),
 	};

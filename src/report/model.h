@@ -25,8 +25,8 @@ struct report_attempt {
 	bool lost_known;
 	uint64_t progress_ns; /* work done before this attempt and not repeated in it */
 	size_t images;	      /* checkpoints taken in it */
-	const char *host, *cause, *remedy; /* "" if not known */
-	const json_t *evidence;		   /* array of strings, or NULL */
+	const char *host, *cause, *remedy, *next; /* "" if not known */
+	const json_t *evidence;			  /* array of strings, or NULL */
 	bool recoverable;
 };
 

@@ -43,18 +43,17 @@
 		"seconds": seconds
 	};
 
-	/* Steps that are round in the unit's own way. */
+	/* Steps that are round in the unit's own way: across units, powers of two are. */
 	function step(unit, span) {
 		const wanted = span / 5;
-		let unitSize = 1;
-		if (unit.startsWith("bytes"))
-			while (unitSize * 1024 <= wanted)
-				unitSize *= 1024;
-		const rounds = unitSize > 1 || unit.startsWith("bytes") ? [1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 64, 100, 128, 200, 256, 500, 512, 1024] : null;
-		if (rounds)
-			return unitSize * rounds.find(r => r * unitSize >= wanted);
-		const power = Math.pow(10, Math.floor(Math.log10(wanted)));
-		return power * [1, 2, 5, 10].find(r => r * power >= wanted * 0.999);
+		let power = Math.pow(10, Math.floor(Math.log10(wanted))), rounds = [1, 2, 5, 10];
+		if (unit.startsWith("bytes")) {
+			for (power = 1; power * 1024 <= wanted; )
+				power *= 1024;
+			rounds = span * 1.1 >= power * 1024 ? [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
+				: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1024];
+		}
+		return power * rounds.find(r => r * power >= wanted * 0.999);
 	}
 
 	function when(x) {
@@ -69,14 +68,14 @@
 
 	/* ---- what is drawn beside the lines ---- */
 
-	function verticals(ctx, scale, area, at, style, width) {
+	function verticals(ctx, scale, area, at, style, width, top) {
 		ctx.save();
 		ctx.strokeStyle = style;
 		ctx.lineWidth = width;
 		ctx.beginPath();
 		for (const x of at) {
 			const p = Math.round(scale.getPixelForValue(x)) + (width % 2) / 2;
-			ctx.moveTo(p, area.top);
+			ctx.moveTo(p, top);
 			ctx.lineTo(p, area.bottom);
 		}
 		ctx.stroke();
@@ -102,6 +101,21 @@
 			ctx.fill();
 			i = j;
 		}
+		/* The upper edge again: a peak of one sample is a pixel wide. */
+		ctx.globalAlpha = 0.5;
+		ctx.strokeStyle = set.borderColor;
+		ctx.lineWidth = 0.75;
+		ctx.beginPath();
+		for (let i = 0; i < n; i++) {
+			if (set.hi[i] === null)
+				continue;
+			const x = xs.getPixelForValue(set.x[i]), y = ys.getPixelForValue(set.hi[i]);
+			if (i && set.hi[i - 1] !== null)
+				ctx.lineTo(x, y);
+			else
+				ctx.moveTo(x, y);
+		}
+		ctx.stroke();
 		ctx.restore();
 	}
 
@@ -109,8 +123,10 @@
 		id: "surroundings",
 		beforeDatasetsDraw(chart) {
 			const ctx = chart.ctx, area = chart.chartArea;
-			verticals(ctx, chart.scales.x, area, data.marks, color("line"), 1);
-			verticals(ctx, chart.scales.x, area, data.ends, color("soft"), 1);
+			/* Many checkpoints would be a grey ground: ticks then. */
+			verticals(ctx, chart.scales.x, area, data.marks, color("line"), 1,
+				data.marks.length > 60 ? area.bottom - 7 : area.top);
+			verticals(ctx, chart.scales.x, area, data.ends, color("soft"), 1, area.top);
 			ctx.save();
 			ctx.beginPath();
 			ctx.rect(area.left, area.top, area.width, area.height);
