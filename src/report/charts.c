@@ -277,8 +277,6 @@ static void values(struct buf *b, const struct grid *g, const struct chart *c, u
 	for (size_t i = 0; i < g->n; i++) {
 		const struct grid_cell *cell = grid_cell(g, i, column);
 
-		if (!g->buckets[i].count)
-			continue;
 		if (group_ends(g, i, &group))
 			buf_str(b, ",null");
 		buf_str(b, comma);
@@ -299,8 +297,6 @@ static void places(struct buf *b, const struct grid *g, const struct axis *x)
 
 	buf_str(b, "[");
 	for (size_t i = 0; i < g->n; i++) {
-		if (!g->buckets[i].count)
-			continue;
 		if (group_ends(g, i, &group))
 			buf_printf(b, ",%.5f", last);
 		last = axis_at(x, grid_time(g, i));

@@ -40,70 +40,78 @@ static void join_cell(struct grid_cell *to, const struct grid_cell *from)
 	to->count += from->count;
 }
 
-/* Bucket `from` is added to the empty or earlier bucket `to`; `shift_ns` is how far
- * its begin is behind that of the joined one. */
-static void join(struct grid *g, size_t to, size_t from, uint64_t shift_ns)
+static void join(struct grid *g, size_t to, size_t from)
 {
-	struct grid_bucket *a = &g->buckets[to], b = g->buckets[from];
-	struct grid_cell *cells = &g->cells[to * g->columns];
+	struct grid_bucket *a = &g->buckets[to];
+	const struct grid_bucket *b = &g->buckets[from];
 
-	b.offset_ns += (double)shift_ns * b.count;
-	if (to != from) {
-		for (size_t c = 0; c < g->columns; c++)
-			join_cell(&cells[c], &g->cells[from * g->columns + c]);
-		a->offset_ns += b.offset_ns;
-		a->count += b.count;
-		a->group = b.count ? b.group : a->group;
-		g->buckets[from] = (struct grid_bucket){0};
-		memset(&g->cells[from * g->columns], 0, g->columns * sizeof *g->cells);
-	} else {
-		*a = b;
-	}
+	for (size_t c = 0; c < g->columns; c++)
+		join_cell(&g->cells[to * g->columns + c], &g->cells[from * g->columns + c]);
+	a->offset_ns += b->offset_ns;
+	a->count += b->count;
+	a->group = b->group;
+}
+
+static void move(struct grid *g, size_t to, size_t from, size_t n)
+{
+	memmove(g->buckets + to, g->buckets + from, n * sizeof *g->buckets);
+	memmove(g->cells + to * g->columns, g->cells + from * g->columns,
+		n * g->columns * sizeof *g->cells);
 }
 
 static void coarser(struct grid *g)
 {
-	uint64_t first = g->first / 2;
+	size_t n = 0;
 
 	for (size_t i = 0; i < g->n; i++) {
-		uint64_t number = g->first + i;
+		struct grid_bucket *b = &g->buckets[i];
 
-		join(g, (size_t)(number / 2 - first), i, number % 2 * g->width_ns);
+		b->offset_ns += (double)(b->number % 2 * g->width_ns) * b->count;
+		b->number /= 2;
+		if (n && g->buckets[n - 1].number == b->number)
+			join(g, n - 1, i);
+		else
+			move(g, n++, i, 1);
 	}
-	if (g->n)
-		g->n = (size_t)((g->first + g->n - 1) / 2 - first) + 1;
-	g->first = first;
+	g->n = n;
 	g->width_ns *= 2;
 }
 
-/* Makes room at the front; there is some, because the whole span fits. */
-static void move_up(struct grid *g, size_t by)
+/* Index of the first bucket that is not before `number`. Rows come in order,
+ * unless a clock was set back. */
+static size_t find(const struct grid *g, uint64_t number)
 {
-	memmove(g->buckets + by, g->buckets, g->n * sizeof *g->buckets);
-	memset(g->buckets, 0, by * sizeof *g->buckets);
-	memmove(g->cells + by * g->columns, g->cells, g->n * g->columns * sizeof *g->cells);
-	memset(g->cells, 0, by * g->columns * sizeof *g->cells);
-	g->first -= by;
-	g->n += by;
+	size_t low = 0, high = g->n;
+
+	if (g->n && g->buckets[g->n - 1].number <= number)
+		return g->buckets[g->n - 1].number == number ? g->n - 1 : g->n;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (g->buckets[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-/* The bucket of a time, which may be before or behind all others. */
 static size_t place(struct grid *g, uint64_t time_ns)
 {
-	uint64_t number = time_ns / g->width_ns;
+	size_t i = find(g, time_ns / g->width_ns);
 
-	if (!g->n) {
-		g->first = number;
-		g->n = 1;
-	}
-	while (MAX(number, g->first + g->n - 1) - MIN(number, g->first) >= GRID_BUCKETS) {
+	while (g->n == GRID_BUCKETS &&
+		(i == g->n || g->buckets[i].number != time_ns / g->width_ns)) {
 		coarser(g);
-		number = time_ns / g->width_ns;
+		i = find(g, time_ns / g->width_ns);
 	}
-	if (number < g->first)
-		move_up(g, (size_t)(g->first - number));
-	g->n = MAX(g->n, (size_t)(number - g->first) + 1);
-	return (size_t)(number - g->first);
+	if (i < g->n && g->buckets[i].number == time_ns / g->width_ns)
+		return i;
+	move(g, i + 1, i, g->n - i);
+	g->buckets[i] = (struct grid_bucket){.number = time_ns / g->width_ns};
+	memset(&g->cells[i * g->columns], 0, g->columns * sizeof *g->cells);
+	g->n++;
+	return i;
 }
 
 static void add_sum(struct grid_sum *s, uint64_t time_ns, double v)
@@ -123,7 +131,7 @@ void grid_add(struct grid *g, uint64_t time_ns, int group, const double *values)
 	size_t i = place(g, time_ns);
 	struct grid_bucket *b = &g->buckets[i];
 
-	b->offset_ns += (double)(time_ns - (g->first + i) * g->width_ns);
+	b->offset_ns += (double)(time_ns % g->width_ns);
 	b->count++;
 	b->group = group;
 	for (size_t c = 0; c < g->columns; c++) {
@@ -144,8 +152,7 @@ uint64_t grid_time(const struct grid *g, size_t i)
 {
 	const struct grid_bucket *b = &g->buckets[i];
 
-	return (g->first + i) * g->width_ns +
-	       (b->count ? (uint64_t)(b->offset_ns / b->count) : g->width_ns / 2);
+	return b->number * g->width_ns + (uint64_t)(b->offset_ns / b->count);
 }
 
 const struct grid_cell *grid_cell(const struct grid *g, size_t bucket, size_t column)

@@ -1,8 +1,9 @@
 /*
  * Any number of samples, made into at most GRID_BUCKETS points in one pass and
  * constant memory. Time is cut into buckets of equal width; each keeps lowest,
- * highest and mean value of every column, so that no peak is lost. When samples
- * reach beyond the grid, neighbours are joined and the width doubles.
+ * highest and mean value of every column, so that no peak is lost. Only buckets
+ * with samples exist: a week in a queue costs none. When there are too many, the
+ * width doubles and neighbours are joined.
  */
 #ifndef CRAGON_REPORT_GRID_H
 #define CRAGON_REPORT_GRID_H
@@ -20,6 +21,7 @@ struct grid_cell {
 };
 
 struct grid_bucket {
+	uint64_t number;  /* it begins at number * width_ns */
 	double offset_ns; /* sum, from the bucket's begin, over its samples */
 	uint32_t count;
 	int group; /* of its last sample: lines do not cross from group to group */
@@ -31,12 +33,12 @@ struct grid_sum { /* over all samples of a column */
 };
 
 struct grid {
-	size_t columns, n;	  /* buckets in use */
-	uint64_t width_ns, first; /* bucket i begins at (first + i) * width_ns */
+	size_t columns, n;
+	uint64_t width_ns;
 	uint64_t samples, earliest_ns, latest_ns;
-	struct grid_bucket *buckets;
-	struct grid_cell *cells; /* [bucket * columns + column] */
-	struct grid_sum *sums;	 /* [column] */
+	struct grid_bucket *buckets; /* n of them, by time; none is empty */
+	struct grid_cell *cells;     /* [bucket * columns + column] */
+	struct grid_sum *sums;	     /* [column] */
 };
 
 int grid_init(struct grid *, size_t columns);

@@ -244,14 +244,27 @@ static void test_grid_any_order(void **state)
 		grid_add(&g, time, 1, (double[]){1});
 	}
 	for (size_t i = 0; i < g.n; i++) {
-		uint64_t from = (g.first + i) * g.width_ns;
+		uint64_t from = g.buckets[i].number * g.width_ns;
 
 		count += grid_cell(&g, i, 0)->count;
-		if (g.buckets[i].count)
-			assert_true(
-				grid_time(&g, i) >= from && grid_time(&g, i) < from + g.width_ns);
+		assert_true(grid_time(&g, i) >= from && grid_time(&g, i) < from + g.width_ns);
 	}
 	assert_int_equal(count, 5000);
+}
+
+/* Two attempts with a month between them keep their resolution. */
+static void test_grid_gap_costs_nothing(void **state)
+{
+	cleanup(grid_done) struct grid g = {0};
+
+	assert_int_equal(grid_init(&g, 1), 0);
+	for (unsigned i = 0; i < 600; i++)
+		grid_add(
+			&g, (1000000 + (i < 300 ? i : 30 * 86400 + i)) * S, i < 300, (double[]){i});
+	assert_int_equal(g.n, 600);
+	assert_false(grid_is_coarse(&g));
+	assert_true(grid_time(&g, 299) == 1000299 * S);
+	assert_true(grid_time(&g, 300) == (1000300 + 30 * 86400) * S);
 }
 
 /* ---- a job ------------------------------------------------------------------------------ */
@@ -432,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_grid_keeps_peaks),
 		cmocka_unit_test(test_grid_any_order),
+		cmocka_unit_test(test_grid_gap_costs_nothing),
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_axis_cuts_the_queue),
 		cmocka_unit_test(test_merges_images),
