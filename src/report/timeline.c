@@ -216,12 +216,9 @@ static void row(struct buf *b, const struct report_attempt *a, size_t i)
 
 void page_attempts(struct buf *b, const struct report *r)
 {
-	size_t hidden_from = r->n_attempts, hidden_to = r->n_attempts;
+	bool all = r->n_attempts <= ROWS_FIRST + ROWS_LAST + 1;
+	size_t hidden_to = all ? 0 : r->n_attempts - ROWS_LAST;
 
-	if (r->n_attempts > ROWS_FIRST + ROWS_LAST + 1) {
-		hidden_from = ROWS_FIRST;
-		hidden_to = r->n_attempts - ROWS_LAST;
-	}
 	buf_str(b, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table of "
 		   "attempts\">"
 		   "<table class=\"attempts\"><thead><tr><th scope=\"col\">#</th>"
@@ -231,11 +228,11 @@ void page_attempts(struct buf *b, const struct report *r)
 		   "ended</th></tr></thead>"
 		   "<tbody>\n");
 	for (size_t i = 0; i < r->n_attempts; i++) {
-		if (i == hidden_from) {
+		if (!all && i == ROWS_FIRST) {
 			buf_printf(b,
 				"<tr><td colspan=\"7\" class=\"more\">%zu more "
 				"attempts</td></tr>\n",
-				hidden_to - hidden_from);
+				hidden_to - ROWS_FIRST);
 			i = hidden_to;
 		}
 		row(b, &r->attempts[i], i);

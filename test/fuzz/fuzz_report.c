@@ -8,20 +8,32 @@
 #include "report/report.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *directory(void)
-{
-	static char path[] = "/tmp/cragon-fuzz-XXXXXX";
-	static bool made;
+static char directory[] = "/tmp/cragon-fuzz-XXXXXX";
 
-	if (!made && !mkdtemp(path))
+static const char *const names[] = {
+	"job.json", "system_metrics.csv", "process_metrics.json", "intercepted.log", "cragon.log"};
+
+static void remove_directory(void)
+{
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof path, "%s/%s", directory, names[i]);
+		unlink(path);
+	}
+	rmdir(directory);
+}
+
+static void make_directory(void)
+{
+	if (directory[sizeof directory - 2] != 'X')
+		return;
+	if (!mkdtemp(directory) || atexit(remove_directory) != 0)
 		abort();
-	made = true;
-	return path;
 }
 
 static void put(int dirfd, const char *name, const uint8_t *data, size_t len)
@@ -50,12 +62,12 @@ static void judge(const struct buf *page)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const names[] = {"job.json", "system_metrics.csv",
-		"process_metrics.json", "intercepted.log", "cragon.log"};
-	cleanup_fd int dirfd = open(directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int dirfd = -1;
 	cleanup_buf struct buf page = {0};
 	struct err e = {0};
 
+	make_directory();
+	dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		const uint8_t *cut = size ? memmem(data, size, "\n%%\n", 4) : NULL;
 		size_t len = cut ? (size_t)(cut - data) + 1 : size;
@@ -65,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += len;
 		size -= len;
 	}
-	if (report_build(directory(), &page, &e) < 0)
+	if (report_build(directory, &page, &e) < 0)
 		abort();
 	judge(&page);
 	return 0;
