@@ -4,6 +4,7 @@
 #include "job/registry.h"
 #include "job/signals.h"
 #include "diag/recover.h"
+#include "sched/sched.h"
 #include "sys/machine.h"
 #include "base/io.h"
 
@@ -18,7 +19,15 @@
 
 void launch_init(struct launch *l, const struct settings *settings)
 {
+	struct sched sched;
+
 	l->settings = *settings;
+	/* Grid Engine runs a job again that exits with 99 (sge_diagnostics(5)). */
+	sched_detect(&sched);
+	if (sched.system == SCHED_GRID_ENGINE && !(settings->given & SETTING_STOP_CODE)) {
+		l->settings.stop_code = 99;
+		l->settings.given |= SETTING_STOP_CODE;
+	}
 	identity_self(&l->who);
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		getrlimit((__rlimit_resource_t)i, &l->limits[i]);
@@ -154,6 +163,7 @@ int attempt_restore(struct launch *l, const char *path, struct err *e)
 		return r;
 	if (!l->tail)
 		l->tail = stderr_tail_open();
+	stderr_tail_forget(l->tail);
 	r = engine_restore(&l->job, image, &how, e);
 	if (r < 0)
 		return r;
@@ -271,6 +281,9 @@ static void conclude(struct launch *l, struct launched *ret, const struct recove
 	/* It ended by itself, but can go on: the caller is to know that. */
 	if (c->action == RECOVER_STOP && ret->outcome.how != HOW_STOPPED)
 		ret->outcome.exit_code = l->settings.stop_code;
+	/* A job that hung, ended without an image. */
+	if (!resumable && ret->outcome.how == HOW_STOPPED)
+		ret->outcome.exit_code = 128 + SIGKILL;
 	journal_note(&l->journal, "next", json_string(c->text));
 	journal_note(&l->journal, "resumable", json_boolean(resumable));
 	journal_note(&l->journal, "exit_code", json_integer(ret->outcome.exit_code));
@@ -325,6 +338,14 @@ static size_t numbers(const struct launch *l, const struct choice *images, uint6
 	return n;
 }
 
+/* Whoever asked the job to stop does not want it to go on here. */
+static unsigned retries_left(const struct launch *l, const struct launched *ret)
+{
+	if (ret->outcome.stop == STOP_SCHEDULER || ret->outcome.stop == STOP_REQUEST)
+		return 0;
+	return l->settings.retry > l->resumes ? l->settings.retry - l->resumes : 0;
+}
+
 static void decide(struct launch *l, const struct launched *ret, const struct choice *images,
 	struct recover_choice *c)
 {
@@ -334,7 +355,7 @@ static void decide(struct launch *l, const struct launched *ret, const struct ch
 		.cause = l->facts->diagnosis.cause,
 		.recoverable = l->facts->diagnosis.recoverable,
 		.stopped = ret->outcome.how == HOW_STOPPED,
-		.retries_left = l->settings.retry > l->resumes ? l->settings.retry - l->resumes : 0,
+		.retries_left = retries_left(l, ret),
 		.images = list,
 		.n_images = list ? numbers(l, images, list) : 0,
 		.from_image = l->from_image,

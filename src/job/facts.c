@@ -77,6 +77,13 @@ void facts_signal(struct facts *f, const struct signalfd_siginfo *info)
 		diag_add_signal(&f->diag, &s);
 }
 
+void facts_time_limit(struct facts *f, const char *name, uint64_t end_ns)
+{
+	snprintf(f->diag.scheduler, sizeof f->diag.scheduler, "%s", name);
+	if (end_ns && (!f->diag.time_end_ns || end_ns < f->diag.time_end_ns))
+		f->diag.time_end_ns = end_ns;
+}
+
 void facts_call(struct facts *f, const struct intercept_call *c)
 {
 	struct diag_call call = {

@@ -21,6 +21,8 @@ struct facts {
 void facts_begin(struct facts *, const struct supervised *, uint64_t from_image);
 void facts_signal(struct facts *, const struct signalfd_siginfo *);
 void facts_metrics(struct facts *, const struct metrics_view *); /* the last ones */
+/* The limit that the batch system has set; `name` "slurm"…, end in real time. */
+void facts_time_limit(struct facts *, const char *name, uint64_t end_ns);
 void facts_call(struct facts *, const struct intercept_call *);
 
 /* After supervise(): the rest, the diagnosis, and both into the journal, which the

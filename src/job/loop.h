@@ -10,6 +10,7 @@
 #include "job/policy.h"
 #include "job/supervise.h"
 #include "job/watch.h"
+#include "sched/sched.h"
 
 /* How often the processes that --wait-all waits for are counted. */
 #define WAIT_ALL_STEP_NS NS_PER_SEC
@@ -19,6 +20,8 @@ struct loop {
 	struct outcome *out;
 	struct policy policy;
 	struct control control;
+	struct sched sched;
+	bool warned; /* by the batch system, and tried to stop */
 	int signals, timer;
 	uint64_t next_ns; /* what the timer stands at */
 	enum policy_step next;

@@ -156,8 +156,10 @@ static int take(struct loop *l, const char *reason, enum engine_after after,
 		.notes = {note_to_log, s->log},
 	};
 	struct store_policy policy = settings_retention(s->settings);
+	uint64_t began;
 	int r;
 
+	began = now_mono_ns();
 	tell_plugins(s, "checkpoint", json_pack("{s:s}", "reason", reason));
 	loop_spend_reserve(l);
 	r = store_room(s->dir->path, &policy, e);
@@ -165,7 +167,8 @@ static int take(struct loop *l, const char *reason, enum engine_after after,
 		r = checkpoint_take(s->job, &request, ret, e);
 	loop_reserve(l);
 	l->policy.last_end_ns = now_mono_ns();
-	hang_watch_pardon(&l->hang_watch, l->policy.last_end_ns);
+	hang_watch_pardon(&l->hang_watch, l->policy.last_end_ns - began,
+		l->metrics ? metrics_last(l->metrics)->processes : 1);
 	l->policy.failure = r < 0 ? e->why : WHY_NONE;
 	if (r < 0) {
 		tell_failure(l, e);

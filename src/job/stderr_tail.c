@@ -93,7 +93,7 @@ static void pass_through(struct stderr_tail *t)
 	dup2(to, STDERR_FILENO);
 }
 
-static bool shared_with_stdout(const struct stat *err)
+static bool same_as_output(const struct stat *err)
 {
 	struct stat out;
 
@@ -116,7 +116,7 @@ struct stderr_tail *stderr_tail_open(void)
 	if (S_ISREG(err.st_mode)) {
 		t->is_file = true;
 		t->start = err.st_size;
-	} else if (!shared_with_stdout(&err)) {
+	} else if (!same_as_output(&err)) {
 		pass_through(t);
 	}
 	return t;
@@ -172,6 +172,19 @@ void stderr_tail_read(struct stderr_tail *t, struct buf *ret)
 		wait_until_passed(t);
 		read_ring(t, ret);
 	}
+}
+
+void stderr_tail_forget(struct stderr_tail *t)
+{
+	struct stat st;
+
+	if (!t)
+		return;
+	if (t->is_file)
+		t->start = fstat(STDERR_FILENO, &st) == 0 ? st.st_size : t->start;
+	pthread_mutex_lock(&t->lock);
+	t->passed = 0;
+	pthread_mutex_unlock(&t->lock);
 }
 
 void stderr_tail_close(struct stderr_tail *t)

@@ -20,6 +20,8 @@ struct stderr_tail;
 struct stderr_tail *stderr_tail_open(void);
 /* The last bytes written since stderr_tail_open(), at most STDERR_TAIL_BYTES. */
 void stderr_tail_read(struct stderr_tail *, struct buf *ret);
+/* What was written so far belongs to an earlier try. */
+void stderr_tail_forget(struct stderr_tail *);
 /* After the job's end: passes on the rest, puts standard error back. */
 void stderr_tail_close(struct stderr_tail *);
 

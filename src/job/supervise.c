@@ -1,6 +1,7 @@
 /* The event loop: see supervise.h. */
 #include "job/supervise.h"
 #include "base/io.h"
+#include "base/units.h"
 #include "job/facts.h"
 #include "job/leftover.h"
 #include "job/loop.h"
@@ -69,9 +70,29 @@ static void forward(struct loop *l, int sig)
 		r < 0 ? strerror(-r) : "");
 }
 
+/* The batch system says that the end is near: checkpoint and stop. Asked again, or
+ * when that cannot be done, the job gets the signal. Of the checkpoint signal it is
+ * the sender that tells: the batch system runs under another account. */
+static bool is_last_warning(struct loop *l, const struct signalfd_siginfo *info)
+{
+	int sig = (int)info->ssi_signo;
+
+	if (info->ssi_code > 0 || !sched_is_warning(&l->sched, sig) || l->warned)
+		return false;
+	if (sig == l->s->settings->signal_checkpoint && info->ssi_uid == getuid())
+		return false;
+	l->warned = true;
+	log_warn(l->s->log, "signal %d (%s) from %s: checkpoint and stop", sig, strsignal(sig),
+		sched_name(l->sched.system));
+	return loop_stop(l, STOP_SCHEDULER) == 0;
+}
+
 static void on_signal(struct loop *l, const struct signalfd_siginfo *info)
 {
 	int sig = (int)info->ssi_signo;
+
+	if (is_last_warning(l, info))
+		return;
 
 	facts_signal(l->s->facts, info);
 	switch (signal_act_of(info, l->s->settings->signal_checkpoint)) {
@@ -243,6 +264,31 @@ static void raise_own_limits(void)
 	}
 }
 
+/* -m counts from our start; the batch system's limit may be nearer. */
+static void learn_time_limit(struct loop *l)
+{
+	uint64_t left;
+	char text[32];
+	int r;
+
+	sched_detect(&l->sched);
+	if (l->sched.system == SCHED_NONE)
+		return;
+	r = sched_time_left(&l->sched, &left);
+	facts_time_limit(
+		l->s->facts, sched_name(l->sched.system), r < 0 ? 0 : now_real_ns() + left);
+	if (r < 0) {
+		log_line(l->s->log, r == -ENODATA ? LOG_INFO : LOG_WARN,
+			"%s does not tell how much time is left%s%s", sched_name(l->sched.system),
+			r == -ENODATA ? "" : ": ", r == -ENODATA ? "" : strerror(-r));
+		return;
+	}
+	duration_format(left, text);
+	log_info(l->s->log, "%s gives this run %s", sched_name(l->sched.system), text);
+	if (!l->policy.max_time_ns || left < l->policy.max_time_ns)
+		l->policy.max_time_ns = MAX(left, 1ull);
+}
+
 static int open_loop(struct loop *l, struct err *e)
 {
 	l->signals = signals_open();
@@ -321,6 +367,7 @@ int supervise(struct supervised *s, struct outcome *ret, struct err *e)
 	if (r < 0)
 		return r;
 	journal_history(s->journal, &l.policy.failures, &l.policy.run_ns);
+	learn_time_limit(&l);
 	look_at_resumed(&l);
 	loop_begin_sampling(&l);
 	loop_plan(&l); /* writes job.json */

@@ -54,6 +54,7 @@ const char *memory_bound_name(enum memory_bound); /* "the cgroup's limit" */
 struct hang_watch {
 	uint64_t cpu_ns, io_bytes; /* at the last progress */
 	uint64_t since_ns;	   /* monotonic; 0: nothing seen yet */
+	uint64_t excused_ns;	   /* CPU time that checkpoints used in the job's name */
 };
 
 /* CPU time below this share of the time passed is no progress: a program that
@@ -62,7 +63,8 @@ struct hang_watch {
 
 /* How long there has been no progress, nanoseconds. */
 uint64_t hang_watch_look(struct hang_watch *, uint64_t now_ns, uint64_t cpu_ns, uint64_t io_bytes);
-/* Time in which the job was held does not count. */
-void hang_watch_pardon(struct hang_watch *, uint64_t now_ns);
+/* A checkpoint: the time in which the job was held does not count, nor what the
+ * system calls made in its processes took. */
+void hang_watch_pardon(struct hang_watch *, uint64_t held_ns, unsigned processes);
 
 #endif

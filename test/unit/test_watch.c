@@ -108,8 +108,9 @@ static void test_hang(void **state)
 	assert_int_equal(hang_watch_look(&h, 62 * S, S, 0), 0);
 	assert_int_equal(hang_watch_look(&h, 70 * S, S, 0), 8 * S);
 	assert_int_equal(hang_watch_look(&h, 71 * S, S, 4096), 0);
-	hang_watch_pardon(&h, 80 * S);
-	assert_int_equal(hang_watch_look(&h, 81 * S, S, 4096), 1 * S);
+	hang_watch_pardon(&h, 5 * S, 2);
+	assert_int_equal(hang_watch_look(&h, 81 * S, S + S / 100, 4096), 5 * S);
+	assert_int_equal(hang_watch_look(&h, 82 * S, S + S / 10, 4096), 0);
 	/* Children that ended may take their CPU time along. */
 	assert_int_equal(hang_watch_look(&h, 90 * S, S / 2, 4096), 0);
 }
