@@ -4,6 +4,7 @@
 #include "job/registry.h"
 #include "job/signals.h"
 #include "diag/recover.h"
+#include "report/report.h"
 #include "sched/sched.h"
 #include "sys/machine.h"
 #include "base/io.h"
@@ -16,6 +17,8 @@
 
 /* On a disk that was full: room enough for a try. */
 #define SPACE_BACK_BYTES (64 * MIB)
+/* An image taken so shortly before the program gave up may hold its giving up. */
+#define TOO_LATE_NS (2 * NS_PER_SEC)
 
 void launch_init(struct launch *l, const struct settings *settings)
 {
@@ -180,6 +183,31 @@ int attempt_restore(struct launch *l, const char *path, struct err *e)
 	return 0;
 }
 
+static void leave_out(struct launch *l, struct choice *c)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		kept += !journal_avoids(&l->journal, c->list[i].number);
+	if (!kept || kept == c->n)
+		return;
+	kept = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		if (!journal_avoids(&l->journal, c->list[i].number)) {
+			struct store_entry e = c->list[i];
+
+			c->list[i] = c->list[kept];
+			c->list[kept++] = e;
+			continue;
+		}
+		log_info(&l->log, "image %" PRIu64 " is left out: the program had failed by then",
+			c->list[i].number);
+	}
+	for (size_t i = kept; i < c->n; i++)
+		store_entry_done(&c->list[i]);
+	c->n = kept;
+}
+
 int attempt_restore_newest(struct launch *l, struct err *e)
 {
 	cleanup(choice_done) struct choice images = {0};
@@ -188,6 +216,7 @@ int attempt_restore_newest(struct launch *l, struct err *e)
 
 	if (r < 0)
 		return r;
+	leave_out(l, &images);
 	if (images.damaged)
 		log_warn(&l->log, "%zu damaged image%s left aside", images.damaged,
 			images.damaged == 1 ? "" : "s");
@@ -285,6 +314,7 @@ static void conclude(struct launch *l, struct launched *ret, const struct recove
 	if (!resumable && ret->outcome.how == HOW_STOPPED)
 		ret->outcome.exit_code = 128 + SIGKILL;
 	journal_note(&l->journal, "next", json_string(c->text));
+	journal_note(&l->journal, "lost_ns", json_integer((json_int_t)ret->outcome.lost_ns));
 	journal_note(&l->journal, "resumable", json_boolean(resumable));
 	journal_note(&l->journal, "exit_code", json_integer(ret->outcome.exit_code));
 	(void)journal_save(&l->journal, l->dir.fd);
@@ -295,6 +325,22 @@ static void conclude(struct launch *l, struct launched *ret, const struct recove
 		json_pack("{s:o, s:i, s:s, s:b}", "diagnosis", diag_to_json(d), "exit_code",
 			ret->outcome.exit_code, "next", c->text, "resuming",
 			c->action == RECOVER_RESUME));
+}
+
+/* The program ended by itself, over something that another try gets past. What it
+ * met may be in the newest image already: in one that was taken while it was
+ * dealing with it, or that led to the same end once more. */
+static void doubt_images(struct launch *l, const struct launched *ret, const struct choice *images)
+{
+	const struct outcome *out = &ret->outcome;
+	uint64_t now = now_mono_ns();
+
+	if (out->how != HOW_EXIT || !l->facts->diagnosis.recoverable || images->n < 2)
+		return;
+	if (!out->last_image && l->from_image)
+		journal_avoid(&l->journal, l->from_image);
+	else if (out->last_image && now - out->saved_ns < TOO_LATE_NS)
+		journal_avoid(&l->journal, out->last_image);
 }
 
 static bool space_is_back(const struct diag_facts *d)
@@ -395,6 +441,8 @@ static bool resume_again(struct launch *l, struct launched *ret)
 	struct err e = {0};
 
 	(void)choice_list(l->dir.path, &images, &e);
+	doubt_images(l, ret, &images);
+	leave_out(l, &images);
 	decide(l, ret, &images, &c);
 	conclude(l, ret, &c);
 	if (c.action != RECOVER_RESUME)
@@ -412,6 +460,7 @@ static bool resume_again(struct launch *l, struct launched *ret)
 
 int attempt_follow(struct launch *l, struct launched *ret, struct err *e)
 {
+	struct err none = {0};
 	int r = make_known(l, ret);
 
 	if (r < 0)
@@ -419,5 +468,7 @@ int attempt_follow(struct launch *l, struct launched *ret, struct err *e)
 	do
 		r = attend(l, ret, e);
 	while (r == 0 && resume_again(l, ret));
+	if (r == 0 && report_write(l->dir.path, NULL, &none) < 0)
+		log_info(&l->log, "no report: %s", none.text);
 	return r;
 }

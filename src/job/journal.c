@@ -9,6 +9,7 @@
 
 #define JOURNAL_MAX (16 * MIB)
 #define JOURNAL_FORMAT 1
+#define AVOID_MAX 100
 #define CHECKPOINTS_MAX 2000 /* of one attempt, as notes */
 
 static const char *const how_names[] = {
@@ -266,6 +267,30 @@ void journal_next(struct journal *j, uint64_t real_ns)
 {
 	json_object_set_new(
 		last_attempt(j), "next_checkpoint", real_ns ? json_time(real_ns) : json_null());
+}
+
+void journal_avoid(struct journal *j, uint64_t image)
+{
+	json_t *list = json_object_get(j->root, "avoid");
+
+	if (journal_avoids(j, image))
+		return;
+	if (!json_is_array(list)) {
+		list = json_array();
+		json_object_set_new(j->root, "avoid", list);
+	}
+	if (json_array_size(list) >= AVOID_MAX)
+		json_array_remove(list, 0);
+	json_array_append_new(list, json_integer((json_int_t)image));
+}
+
+bool journal_avoids(const struct journal *j, uint64_t image)
+{
+	const json_t *list = json_object_get(j->root, "avoid"), *v;
+	size_t i;
+
+	json_array_foreach(list, i, v) if (json_integer_value(v) == (json_int_t)image) return true;
+	return false;
 }
 
 void journal_interval(struct journal *j, uint64_t ns, const char *reason)

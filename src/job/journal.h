@@ -72,6 +72,10 @@ void journal_interval(struct journal *, uint64_t ns, const char *reason);
 /* What earlier attempts say about failures: those that ended by a fault, a kill or
  * without a word, and for how long all of them ran. */
 void journal_history(const struct journal *, unsigned *ret_failures, uint64_t *ret_run_ns);
+/* Images that hold a program which has failed already: not to be resumed from while
+ * there is another one. */
+void journal_avoid(struct journal *, uint64_t image);
+bool journal_avoids(const struct journal *, uint64_t image);
 /* COMMAND has ended and --wait-all goes on with what it left; read back after a
  * resume: 0, or -ENOENT when no attempt saw the end. */
 void journal_command_ended(struct journal *, int exit_code, int signal);

@@ -119,6 +119,7 @@ static void note_checkpoint(struct loop *l, const char *reason, const struct che
 	l->policy.memory_bytes = c->memory_bytes;
 	l->out->checkpoints++;
 	l->out->last_image = c->number;
+	l->out->saved_ns = now_mono_ns() - c->duration_ns;
 	journal_checkpoint(l->s->journal, c, reason);
 }
 

@@ -221,6 +221,17 @@ static void on_timer(struct loop *l)
 		(void)loop_checkpoint(l, "periodic", AFTER_CONTINUE);
 }
 
+static uint64_t lost_work(const struct loop *l)
+{
+	const struct outcome *out = l->out;
+	bool wished = out->how == HOW_STOPPED ? out->stop != STOP_HANG
+					      : out->how == HOW_EXIT && out->exit_code == 0;
+
+	if (wished)
+		return 0;
+	return now_mono_ns() - (out->saved_ns ? out->saved_ns : l->policy.started_ns);
+}
+
 static void tell_ending(const struct loop *l)
 {
 	const struct outcome *out = l->out;
@@ -379,6 +390,7 @@ int supervise(struct supervised *s, struct outcome *ret, struct err *e)
 	if (l.repeated)
 		log_info(s->log, "the checkpoint had failed %u more times", l.repeated);
 	tell_ending(&l);
+	ret->lost_ns = lost_work(&l);
 	if (ret->how != HOW_STOPPED)
 		leftover_end(s->job, s->log);
 	job_end(s->job);

@@ -65,6 +65,8 @@ struct outcome {
 	int exit_code; /* what cragon shall return */
 	unsigned checkpoints;
 	uint64_t last_image; /* number, 0: none in this attempt */
+	uint64_t saved_ns;   /* monotonic, of what that image holds */
+	uint64_t lost_ns;    /* work since then, at an end that was nobody's wish */
 };
 
 /* Tells the plugins; takes over `more`, an object with what is special about the

@@ -176,12 +176,16 @@ void store_pending_free(struct store_pending *p)
 	free(p);
 }
 
+void store_entry_done(struct store_entry *e)
+{
+	free_p(&e->path);
+	image_info_done(&e->info);
+}
+
 void store_entries_free(struct store_entry *entries, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		free(entries[i].path);
-		image_info_done(&entries[i].info);
-	}
+	for (size_t i = 0; i < n; i++)
+		store_entry_done(&entries[i]);
 	free(entries);
 }
 

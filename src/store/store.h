@@ -34,6 +34,7 @@ void store_pending_free(struct store_pending *);
  * Damaged ones are left out, counted in *ret_damaged when not NULL. */
 int store_list(const char *jobdir, struct store_entry **ret, size_t *ret_n, size_t *ret_damaged,
 	struct err *);
+void store_entry_done(struct store_entry *);
 void store_entries_free(struct store_entry *, size_t n);
 
 struct store_policy {
