@@ -93,6 +93,22 @@ static int check_identity(int fd, const Cragon__Object *object, struct err *e)
 	return 0;
 }
 
+/* The stream that restart itself has there, when it is the same file opened the same
+ * way: shared again, as it was at the job's start, so that what cragon and the job
+ * write goes one behind the other. */
+static bool is_own_stream(const Cragon__Object *object, int fd)
+{
+	const int compared = O_ACCMODE | O_APPEND | O_NONBLOCK;
+	struct stat own, st;
+	int number = object->standard - 1, flags;
+
+	if (object->standard < 1 || object->standard > 3 || fstat(number, &own) < 0 ||
+		fstat(fd, &st) < 0 || own.st_dev != st.st_dev || own.st_ino != st.st_ino)
+		return false;
+	flags = fcntl(number, F_GETFL);
+	return flags >= 0 && ((unsigned)flags & compared) == (object->flags & compared);
+}
+
 static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *e)
 {
 	const Cragon__Object *object = r->image->object[index];
@@ -124,6 +140,12 @@ static int make(struct files_restore *r, size_t index, int *ret_fd, struct err *
 		if (n < 0)
 			return n;
 	}
+	if (is_own_stream(object, fd)) {
+		/* Its position is set in commit: until then cragon may have to write there. */
+		*ret_fd = fcntl(object->standard - 1, F_DUPFD_CLOEXEC, 3);
+		return *ret_fd < 0 ? err_sys(e, -errno, "standard stream %d", object->standard - 1)
+				   : 0;
+	}
 	if (object->position && lseek(fd, object->position, SEEK_SET) < 0 && errno != ESPIPE)
 		return err_sys(e, -errno, "cannot go to byte %lld of %s",
 			(long long)object->position, object->path);
@@ -147,6 +169,8 @@ static int commit(struct files_restore *r, size_t index, int fd, struct err *e)
 	const Cragon__Object *object = r->image->object[index];
 	struct stat st;
 
+	if (is_own_stream(object, fd))
+		(void)lseek(fd, object->position, SEEK_SET);
 	if (!object->file->writer || object->file->shared)
 		return 0;
 	if ((object->flags & O_ACCMODE) == O_RDONLY)

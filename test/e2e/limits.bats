@@ -114,3 +114,16 @@ for i in range(60):
 	"$cragon" run -i off --retry 0 -w k sh -c 'sleep 0.3; kill -9 $$' || status=$?
 	[ "$status" -eq 137 ]
 }
+
+@test "what cragon and the job write to one file does not overlap after resumes" {
+	"$cragon" run -v -i 0.3 -w j bash -c 'for i in {1..25}; do echo "line $i" >&2; sleep 0.1; done' 2>err 3>&- &
+	for _ in $(seq 100); do
+		[ "$(jq ".attempts[0].checkpoints | length" j/job.json 2>/dev/null)" -ge 2 ] 2>/dev/null && break
+		sleep 0.1
+	done
+	kill -9 "$(jq -r '.processes[] | select(.comm == "bash") | .host_pid // .pid' <<<"$(tail -1 j/process_metrics.json)")"
+	wait $!
+	[ "$(tr -d '\0' <err | wc -c)" -eq "$(wc -c <err)" ]
+	diff <(seq 1 25) <(sed -n 's/^line //p' err)
+	grep -q 'resumed from image' err
+}
