@@ -110,7 +110,9 @@ int intercept_object_place(const char *base, char **ret_path)
 int intercept_object_again(const char *path)
 {
 	const char *name = strrchr(path, '/');
+	cleanup_free char *dir = NULL;
 	char own[64];
+	int r;
 
 	if (access(path, R_OK) == 0)
 		return 0;
@@ -118,7 +120,11 @@ int intercept_object_again(const char *path)
 		(unsigned long long)XXH3_64bits(object_start, object_bytes()));
 	if (!name || strcmp(name, own) != 0)
 		return -ESTALE; /* another cragon's */
-	return at_path(path);
+	dir = strndup(path, (size_t)(name - path));
+	if (!dir)
+		return -ENOMEM;
+	r = io_mkdir_p(dir);
+	return r < 0 ? r : at_path(path);
 }
 
 /* ---- which programs load it -------------------------------------------------- */

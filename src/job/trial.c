@@ -1,11 +1,13 @@
 /* A program tried for real: see trial.h. */
 #include "job/trial.h"
 #include "base/io.h"
+#include "job/intercept.h"
 #include "image/image.h"
 #include "job/checkpoint.h"
 #include "store/dirs.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -129,6 +131,22 @@ static int step_start(struct trial *t)
 	return say(t, "start", true, text);
 }
 
+/* Not an obstacle: a job without interception is checkpointed all the same. */
+static int step_interception(struct trial *t)
+{
+	cleanup_buf struct buf reason = {0};
+	char path[PATH_MAX];
+	struct err e = {0};
+	int r = engine_find_program(t->command[0], path, &e);
+
+	if (r == 0)
+		r = intercept_applies(path, &reason);
+	if (r < 0)
+		return say(t, "interception", true, "cannot be told for this program");
+	return say(t, "interception", true,
+		r ? "failed allocations will be held and checkpointed" : reason.data);
+}
+
 static int step_plan(struct trial *t)
 {
 	cleanup_buf struct buf lines = {0};
@@ -232,8 +250,8 @@ static int make_directory(struct trial *t, struct err *e)
 int trial_run(const struct settings *settings, char *const *command, bool streams,
 	trial_report_fn *report, void *ctx, struct err *e)
 {
-	static int (*const steps[])(struct trial *) = {
-		step_start, step_plan, step_checkpoint, step_resume, step_run_on};
+	static int (*const steps[])(struct trial *) = {step_start, step_interception, step_plan,
+		step_checkpoint, step_resume, step_run_on};
 	cleanup(trial_done) struct trial t = {
 		.settings = settings,
 		.command = command,
