@@ -210,7 +210,7 @@ int engine_restore(
 		.new_vdso = sys_without("vdso"),
 		.outputs = OUTPUTS_RESTORE_NONE,
 	};
-	const struct files_moved moved = {name_now, &r.outputs};
+	const struct files_moved moved = {options->jobdir, name_now, &r.outputs};
 	int n = outputs_restore_begin(&r.outputs, r.meta->outputs, options, &r.remarks, e);
 
 	if (n == 0)

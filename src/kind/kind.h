@@ -49,7 +49,12 @@ struct files_dump {
 
 /* Files whose content is put back before the job runs may have another name
  * until then. `now` returns the name; *ret_kept: it need not be checked. */
+/* In the job directory: the FIFO that threads with a failed allocation read
+ * (interpose/wire.h). */
+#define FILES_HOLD_NAME "/.intercept/hold"
+
 struct files_moved {
+	const char *jobdir; /* where it is now; NULL: where it was */
 	const char *(*now)(const void *ctx, const char *path, bool *ret_kept);
 	const void *ctx;
 };

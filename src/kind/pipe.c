@@ -177,11 +177,23 @@ static int set_flags(int fd, const Cragon__Object *object, struct err *e)
 	return 0;
 }
 
+/* The job directory may have moved since. NULL: the path stands. */
+static char *moved_hold(const struct files_restore *r, const char *path)
+{
+	size_t n = strlen(path), suffix = strlen(FILES_HOLD_NAME);
+	char *moved = NULL;
+
+	if (!r->moved.jobdir || n < suffix || strcmp(path + n - suffix, FILES_HOLD_NAME) != 0)
+		return NULL;
+	return asprintf(&moved, "%s" FILES_HOLD_NAME, r->moved.jobdir) < 0 ? NULL : moved;
+}
+
 static int make_fifo(
 	struct files_restore *r, const Cragon__Object *object, int *ret_fd, struct err *e)
 {
+	cleanup_free char *moved = moved_hold(r, object->path);
 	/* Read-write never blocks and keeps both sides open while we fill. */
-	cleanup_fd int way_in = open(object->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	cleanup_fd int way_in = open(moved ? moved : object->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	int n;
 
 	if (way_in < 0)
