@@ -31,6 +31,7 @@ struct loop {
 	uint64_t memory_max_bytes; /* --memory-max, or what "cragon memory" made of it */
 	uint64_t sample_ns;	   /* when to look at memory and progress again */
 	uint64_t row_ns;	   /* when to write rows again */
+	uint64_t note_ns;   /* when to look for files that are open for writing again */
 	uint64_t early_ns;	   /* pace of the first looks, doubled each time */
 	uint64_t patience_until_ns;
 	char failure[sizeof((struct err *)0)->text]; /* the last one, told already */

@@ -520,7 +520,9 @@ void metrics_sample(struct metrics *m)
 
 	m->samples++;
 	if (!s || m->samples < m->next_rows) {
-		metrics_look_at_memory(m);
+		machine_read_memory(&m->machine, &m->before);
+		view_machine(m, &m->before);
+		read_cgroup(m);
 		return;
 	}
 	machine_read(&m->machine, s);

@@ -193,10 +193,9 @@ const struct kind kind_file = {.name = "file",
 	.kept = "name, position, flags (O_APPEND and the rest), sharing across fork and dup, "
 		"advisory locks; what the job appended after the checkpoint is cut back at the "
 		"resume; the content of deleted files travels in the image",
-	.limits = "bytes changed in place after the checkpoint are not put back; a file that "
-		  "vanished or shrank "
-		  "stops the resume with exit code 65; memfd, leases and files of /proc about one "
-		  "process are refused",
+	.limits = "what the job wrote is put back as --files says; a file it only reads that "
+		  "vanished or changed stops the resume with exit code 65 (--force-files); memfd, "
+		  "leases and files of /proc about one process are refused",
 	.detail = CRAGON__OBJECT__DETAIL_FILE,
 	.claim = claim,
 	.dump = dump,

@@ -47,12 +47,12 @@ struct files_dump {
 	const char *jobdir; /* of the job; NULL: not known */
 };
 
-/* Files whose content is put back before the job runs may have another name
- * until then. `now` returns the name; *ret_kept: it need not be checked. */
 /* In the job directory: the FIFO that threads with a failed allocation read
  * (interpose/wire.h). */
 #define FILES_HOLD_NAME "/.intercept/hold"
 
+/* Files whose content is put back before the job runs may have another name
+ * until then. `now` returns the name; *ret_kept: it need not be checked. */
 struct files_moved {
 	const char *jobdir; /* where it is now; NULL: where it was */
 	const char *(*now)(const void *ctx, const char *path, bool *ret_kept);
