@@ -35,12 +35,12 @@ is_page() { # FILE
 	id=$(sed -n 's/^ *"id": "\(.*\)",$/\1/p' job/job.json)
 	"$cragon" report -o page.html "$id"
 	"$cragon" report -o - >page2.html
+	[ ! -e job/report.html ]
 	kill "$pid"
 	wait "$pid" || true
 	is_page page.html
 	is_page page2.html
 	grep -q 'Running</strong>' page.html
-	[ ! -e job/report.html ]
 }
 
 @test "report: a directory that holds no job, a job that is not there: one line" {
