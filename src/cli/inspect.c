@@ -130,6 +130,15 @@ const char *inspect_state(const Cragon__Process *p)
 	}
 }
 
+const char *inspect_kept(const Cragon__OutputFile *f)
+{
+	if (f->type != CRAGON__OUTPUT_FILE__TYPE__REGULAR || f->same)
+		return "name";
+	if (!f->whole)
+		return "length";
+	return f->copy ? "copy" : "inline";
+}
+
 #define NOBODY SIZE_MAX
 
 struct family { /* indexes into Image.process, NOBODY at the ends */

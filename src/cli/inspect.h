@@ -34,6 +34,10 @@ void inspect_detail(const Cragon__Object *, struct buf *out);
 
 const char *inspect_state(const Cragon__Process *);
 
+/* How an output file's content is kept: "copy", "inline", "length", or "name" for
+ * what has no content or shares that of another entry. */
+const char *inspect_kept(const Cragon__OutputFile *);
+
 /* Processes in the order of a tree walk, with their depth. Caller frees. */
 struct tree_node {
 	size_t index; /* into Image.process */

@@ -113,6 +113,21 @@ static json_t *process_json(const struct image *image, const Cragon__Process *p,
 	return object;
 }
 
+static json_t *outputs_json(const Cragon__Image *meta)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; meta->outputs && i < meta->outputs->n_file; i++) {
+		const Cragon__OutputFile *f = meta->outputs->file[i];
+
+		json_array_append_new(array,
+			json_pack("{s:o, s:o, s:s, s:b, s:i}", "path", json_text(f->path), "size",
+				json_count(f->identity ? f->identity->size : 0), "kept",
+				inspect_kept(f), "written", f->written != 0, "copy", (int)f->copy));
+	}
+	return array;
+}
+
 json_t *inspect_json(const struct image *image, const char *path, bool every_area)
 {
 	const Cragon__Image *meta = image_meta(image);
@@ -120,6 +135,6 @@ json_t *inspect_json(const struct image *image, const char *path, bool every_are
 
 	for (size_t i = 0; i < meta->n_process; i++)
 		json_array_append_new(array, process_json(image, meta->process[i], every_area));
-	return json_pack("{s:o, s:o, s:o}", "image", json_text(path), "info",
-		info_json(image_get_info(image)), "process", array);
+	return json_pack("{s:o, s:o, s:o, s:o}", "image", json_text(path), "info",
+		info_json(image_get_info(image)), "process", array, "output", outputs_json(meta));
 }

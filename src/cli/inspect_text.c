@@ -228,6 +228,35 @@ static void process(
 	files(meta, p, out);
 }
 
+static void output_row(struct table *t, const Cragon__OutputFile *f)
+{
+	cleanup_buf struct buf what = {0};
+
+	table_size(t, f->identity ? f->identity->size : 0);
+	table_cell(t, inspect_kept(f));
+	table_cell(t, f->written ? "yes" : "no");
+	buf_str(&what, f->path);
+	if (f->type == CRAGON__OUTPUT_FILE__TYPE__SYMLINK)
+		buf_printf(&what, " -> %s", f->target);
+	else if (f->type == CRAGON__OUTPUT_FILE__TYPE__DIRECTORY)
+		buf_str(&what, "/");
+	table_cell(t, what.data ? what.data : "");
+}
+
+static void outputs(const Cragon__Image *meta, struct buf *out)
+{
+	static const char *const heading[] = {"SIZE", "KEPT", "SEEN WRITTEN", "OUTPUT", NULL};
+	cleanup_table struct table t = {.columns = "rlll"};
+
+	if (!meta->outputs || !meta->outputs->n_file)
+		return;
+	table_cells(&t, heading);
+	for (size_t i = 0; i < meta->outputs->n_file; i++)
+		output_row(&t, meta->outputs->file[i]);
+	buf_str(out, "\n");
+	table_print(&t, 0, out);
+}
+
 void inspect_text(const struct image *image, const char *path, bool every_area, struct buf *out)
 {
 	const Cragon__Image *meta = image_meta(image);
@@ -236,4 +265,5 @@ void inspect_text(const struct image *image, const char *path, bool every_area, 
 	tree(image, out);
 	for (size_t i = 0; i < meta->n_process; i++)
 		process(meta, meta->process[i], every_area, out);
+	outputs(meta, out);
 }

@@ -48,12 +48,19 @@ static bool is_virtual(const char *path)
 }
 
 /* NULL, or in which way it differs. */
-static const char *difference(const Cragon__FileIdentity *id, const struct stat *st)
+static const char *difference_but_inode(const Cragon__FileIdentity *id, const struct stat *st)
 {
 	if ((uint64_t)st->st_size != id->size)
 		return "its size";
-	if (time_ns(&st->st_mtim) != id->mtime_ns)
-		return "its time of modification";
+	return time_ns(&st->st_mtim) != id->mtime_ns ? "its time of modification" : NULL;
+}
+
+static const char *difference(const Cragon__FileIdentity *id, const struct stat *st)
+{
+	const char *what = difference_but_inode(id, st);
+
+	if (what)
+		return what;
 	if (st->st_dev == id->device && st->st_ino != id->inode)
 		return "it was replaced: its inode";
 	return NULL;
@@ -114,7 +121,9 @@ static int check_mapping(const struct restore *r, const Cragon__Vma *v, struct e
 			"%s, which the job has mapped, has shrunk since the checkpoint; put it "
 			"back as it was, then restart",
 			v->path);
-	what = difference(v->identity, &st);
+	/* A private mapping reads what it has not changed from whatever has the name. */
+	what = v->kind == CRAGON__VMA__KIND__FILE_PRIVATE ? difference_but_inode(v->identity, &st)
+							  : difference(v->identity, &st);
 	return what && !v->writable_file ? changed(r, v->path, what, e) : 0;
 }
 

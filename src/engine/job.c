@@ -130,7 +130,7 @@ int engine_spawn(struct job **ret, const struct engine_spawn *spec, struct err *
 	job = calloc(1, sizeof *job);
 	if (!job)
 		return err_sys(e, -ENOMEM, "starting %s", spec->argv[0]);
-	job->outputs.since_ns = now_real_ns();
+	job->outputs.since_ns = outputs_now_ns();
 	r = reaper_start(&job->reaper, &options, e);
 	if (r == 0)
 		r = started(job, spec->argv[0], e);

@@ -6,6 +6,7 @@
  */
 #include "engine/job.h"
 #include "base/io.h"
+#include "sys/procfs.h"
 #include "image/layout.h"
 #include "image/saved.h"
 
@@ -14,8 +15,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <time.h>
 
 #define NOTE_DESCRIPTORS_MAX 4096
+#define ANCESTORS_MAX 1000
 #define OTHERS_PATIENCE_NS (100 * NS_PER_MSEC)
 
 static void outputs_forget_image(struct outputs *o)
@@ -42,6 +45,14 @@ void output_name_hash(const char *path, uint8_t out[static 8])
 	struct digest d = digest_of(path, strlen(path));
 
 	memcpy(out, d.bytes, 8);
+}
+
+uint64_t outputs_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &t);
+	return time_ns(&t);
 }
 
 int outputs_remember(struct outputs *o, const Cragon__Outputs *meta, int image_fd)
@@ -78,7 +89,7 @@ int outputs_remember(struct outputs *o, const Cragon__Outputs *meta, int image_f
 
 int outputs_inherit(struct outputs *o, const Cragon__Outputs *meta, int image_fd)
 {
-	o->since_ns = meta ? meta->since_ns : now_real_ns();
+	o->since_ns = meta ? meta->since_ns : outputs_now_ns();
 	if (!meta)
 		return 0;
 	for (size_t i = 0; i < meta->n_seen; i++)
@@ -143,15 +154,36 @@ void job_note_outputs(struct job *job)
 			return;
 }
 
-static bool among(pid_t pid, const pid_t *list, int n)
+/* A process of the job, or one that has ended in the meantime? What the job starts
+ * while we look is in no list that was made before. */
+static bool descends_from(pid_t pid, pid_t reaper)
 {
-	for (int i = 0; i < n; i++)
-		if (list[i] == pid)
+	for (int depth = 0; depth < ANCESTORS_MAX; depth++) {
+		struct proc_stat stat;
+
+		if (pid == reaper || proc_stat(pid, &stat) < 0)
 			return true;
+		if (stat.ppid <= 1)
+			return false;
+		pid = stat.ppid;
+	}
 	return false;
 }
 
-void outputs_note_others(struct names *names, const pid_t *job, int n)
+static int note_other(struct names *names, pid_t pid, pid_t reaper, int *budget)
+{
+	cleanup_names struct names own = {0};
+	int r = note_descriptors(&own, pid, budget);
+
+	if (r < 0 || !own.n || descends_from(pid, reaper))
+		return r;
+	for (size_t i = 0; r == 0 && i < own.n; i++)
+		if (names_add(names, own.list[i]) == -ENOMEM)
+			r = -ENOMEM;
+	return r;
+}
+
+void outputs_note_others(struct names *names, pid_t reaper)
 {
 	cleanup_dir DIR *dir = opendir("/proc");
 	uint64_t deadline = now_mono_ns() + OTHERS_PATIENCE_NS;
@@ -163,10 +195,10 @@ void outputs_note_others(struct names *names, const pid_t *job, int n)
 		pid_t pid = (pid_t)atoi(entry->d_name);
 		struct stat st;
 
-		if (pid <= 0 || pid == getpid() || among(pid, job, n) ||
-			fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 || st.st_uid != geteuid())
+		if (pid <= 0 || pid == getpid() || fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 ||
+			st.st_uid != geteuid())
 			continue;
-		if (note_descriptors(names, pid, &budget) < 0)
+		if (note_other(names, pid, reaper, &budget) < 0)
 			return;
 	}
 }

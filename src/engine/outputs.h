@@ -59,14 +59,17 @@ int outputs_inherit(struct outputs *, const Cragon__Outputs *, int image_fd);
 /* The image in `image_fd` is the newest now; its copies serve the next one. */
 int outputs_remember(struct outputs *, const Cragon__Outputs *, int image_fd);
 
-/* Adds regular files that processes of this user other than cragon and the `n`
- * of the job have open for writing. */
-void outputs_note_others(struct names *, const pid_t *job, int n);
+/* Adds regular files that processes of this user have open for writing, but for
+ * cragon and what descends from `reaper` (0: nothing does). */
+void outputs_note_others(struct names *, pid_t reaper);
 
 static inline uint64_t time_ns(const struct timespec *t)
 {
 	return t->tv_sec < 0 ? 0 : (uint64_t)t->tv_sec * NS_PER_SEC + (uint64_t)t->tv_nsec;
 }
+
+/* The time by the clock that files are stamped with: behind the real one by a tick. */
+uint64_t outputs_now_ns(void);
 
 /* 8 bytes that stand for a path in Outputs.name. */
 void output_name_hash(const char *path, uint8_t out[static 8]);
@@ -83,12 +86,13 @@ struct watched {
 	bool recursive;
 	bool complete;
 	bool hidden; /* names with a dot in front count */
-	bool known;  /* a directory for everybody: only names in `seen`, or like one of them */
+	bool known;  /* a directory for everybody: only names that are likely the job's */
 };
 
 struct watch {
 	const struct names *seen;
-	const char *jobdir; /* absolute, may be NULL */
+	const struct names *programs; /* of the job; their temporary files have such names; may be NULL */
+	const char *jobdir;	      /* absolute, may be NULL */
 	struct watched *dirs;
 	size_t n_dirs;
 	struct found_file *files; /* every name, of any type */

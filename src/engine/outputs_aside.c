@@ -16,8 +16,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
 
 #define ASIDE_DIRECTORIES_MAX 100000
+#define ASIDE_VERSIONS_MAX 100
 
 /* files_aside/1, /2, …: one for each resume that needed one. */
 static int open_aside(struct outputs_restore *o)
@@ -66,11 +69,34 @@ static int make_place(int dir, const char *path)
 	return 0;
 }
 
+/* Without the first slash; a second one of that name gets ".1". */
+static char *version_name(const char *path, unsigned n)
+{
+	char *name;
+
+	if (!n)
+		return strdup(path + 1);
+	return asprintf(&name, "%s.%u", path + 1, n) < 0 ? NULL : name;
+}
+
+/* RENAME_NOREPLACE is more than NFS knows. */
+static int rename_new(const char *path, int dir, const char *to)
+{
+	if (renameat2(AT_FDCWD, path, dir, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	if (faccessat(dir, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	return renameat(AT_FDCWD, path, dir, to) < 0 ? -errno : 0;
+}
+
 /* Another file system: a hidden directory where the file is. */
 static int move_nearby(const char *path)
 {
 	cleanup_free char *dir = NULL, *to = NULL;
 	const char *slash = strrchr(path, '/');
+	int r;
 
 	if (asprintf(&dir, "%.*s/.cragon_aside", (int)(slash - path), path) < 0)
 		return dir = NULL, -ENOMEM;
@@ -80,10 +106,9 @@ static int move_nearby(const char *path)
 		free_p(&to);
 		if (asprintf(&to, "%s/%s.%u", dir, slash + 1, n) < 0)
 			return to = NULL, -ENOMEM;
-		if (renameat2(AT_FDCWD, path, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
-			return 0;
-		if (errno != EEXIST)
-			return -errno;
+		r = rename_new(path, AT_FDCWD, to);
+		if (r != -EEXIST)
+			return r;
 	}
 	return -ENOSPC;
 }
@@ -97,9 +122,16 @@ int aside_move(struct outputs_restore *o, const char *path)
 	r = make_place(dir, path);
 	if (r < 0)
 		return r;
-	if (renameat(AT_FDCWD, path, dir, path + 1) == 0)
-		return 0;
-	return errno == EXDEV ? move_nearby(path) : -errno;
+	for (unsigned n = 0; n < ASIDE_VERSIONS_MAX; n++) {
+		cleanup_free char *to = version_name(path, n);
+
+		if (!to)
+			return -ENOMEM;
+		r = rename_new(path, dir, to);
+		if (r != -EEXIST)
+			return r == -EXDEV ? move_nearby(path) : r;
+	}
+	return -EEXIST;
 }
 
 int aside_copy(struct outputs_restore *o, const char *path, int fd)
@@ -114,12 +146,32 @@ int aside_copy(struct outputs_restore *o, const char *path, int fd)
 	r = make_place(dir, path);
 	if (r < 0)
 		return r;
-	to = openat(dir, path + 1, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	for (unsigned k = 0; to < 0 && k < ASIDE_VERSIONS_MAX; k++) {
+		cleanup_free char *name = version_name(path, k);
+
+		to = name ? openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+		if (to < 0 && (!name || errno != EEXIST))
+			return -errno;
+	}
 	if (to < 0)
-		return -errno;
+		return -EEXIST;
 	for (off_t at = 0; r == 0 && (n = pread(fd, data, sizeof data, at)) > 0; at += n)
 		r = io_write(to, data, (size_t)n);
 	return n < 0 ? -errno : r;
+}
+
+/* A server stamps its files by a clock of its own. */
+static uint64_t clock_slack_ns(const char *path)
+{
+	static const uint32_t local[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+		TMPFS_MAGIC, OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC};
+	struct statfs fs;
+
+	if (statfs(path, &fs) == 0)
+		for (size_t i = 0; i < ARRAY_LEN(local); i++)
+			if ((uint32_t)fs.f_type == local[i])
+				return 0;
+	return NS_PER_SEC;
 }
 
 bool aside_is_foreign(const struct outputs_restore *o, const char *path, const struct stat *st)
@@ -131,7 +183,7 @@ bool aside_is_foreign(const struct outputs_restore *o, const char *path, const s
 		return false;
 	if (names_has(&o->foreign, path))
 		return true;
-	return end && S_ISREG(st->st_mode) && time_ns(&st->st_mtim) > end + OUTPUTS_RACE_NS;
+	return end && S_ISREG(st->st_mode) && time_ns(&st->st_mtim) > end + clock_slack_ns(path);
 }
 
 /* ---- created since ----------------------------------------------------------- */
@@ -218,7 +270,7 @@ static bool is_made_by_job(const struct created *c, const char *path, const stru
 		born = time_ns(&st->st_ctim);
 	if (born + OUTPUTS_RACE_NS < o->meta->taken_ns && !was_renamed(o, st))
 		return false;
-	return !end || born <= end + OUTPUTS_RACE_NS;
+	return !end || born <= end + clock_slack_ns(path);
 }
 
 static void look_at(struct created *c, const char *path, bool sure)

@@ -28,6 +28,7 @@ struct gather {
 	Cragon__Outputs *out;
 	struct watch watch;
 	struct names paths; /* of out->file, same order */
+	struct names programs;
 	struct writer_state *writers;
 	size_t n_writers;
 	int files;     /* directory, made when needed */
@@ -40,6 +41,7 @@ static void gather_done(struct gather *g)
 {
 	watch_done(&g->watch);
 	names_done(&g->paths);
+	names_done(&g->programs);
 	free(g->writers);
 	close_p(&g->files);
 }
@@ -89,6 +91,19 @@ static int note_open(struct gather *g, const char *path)
 	return r == -ENOMEM ? -ENOMEM : 0;
 }
 
+/* A file in a directory for everybody that the job reads, made while it ran: its own
+ * temporary file, most likely, to be deleted when it is read. */
+static bool is_temporary(const struct gather *g, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	cleanup_free char *dir = slash ? strndup(path, MAX((size_t)(slash - path), (size_t)1)) : NULL;
+	struct stat st, parent;
+
+	return dir && stat(dir, &parent) == 0 && (parent.st_mode & S_ISVTX) &&
+	       (parent.st_mode & S_IWOTH) && lstat(path, &st) == 0 && st.st_uid == geteuid() &&
+	       time_ns(&st.st_ctim) >= g->out->since_ns && !names_has(&g->memory->foreign, path);
+}
+
 static int writers_of_objects(struct gather *g)
 {
 	const Cragon__Image *image = &g->d->image;
@@ -99,8 +114,13 @@ static int writers_of_objects(struct gather *g)
 		unsigned access = o->flags & O_ACCMODE;
 
 		if (o->detail_case != CRAGON__OBJECT__DETAIL_FILE || o->file->shared ||
-			access == O_RDONLY || (o->flags & O_PATH))
+			(o->flags & O_PATH))
 			continue;
+		if (access == O_RDONLY) {
+			if (is_temporary(g, o->path))
+				r = note_open(g, o->path);
+			continue;
+		}
 		r = add_writer(g, o->file->identity,
 			(o->flags & O_APPEND) ||
 				(access == O_WRONLY &&
@@ -399,7 +419,7 @@ static bool is_output(const struct gather *g, const struct found_file *file)
 		return false;
 	if (names_has(&g->memory->seen, file->path))
 		return true;
-	return file->st.st_uid == geteuid() && changed + 20 * NS_PER_MSEC >= g->out->since_ns &&
+	return file->st.st_uid == geteuid() && changed >= g->out->since_ns &&
 	       !names_has(&g->memory->foreign, file->path);
 }
 
@@ -427,18 +447,33 @@ static int add_found(struct gather *g, struct err *e)
 	return r;
 }
 
+/* Where programs put their temporary files; one of the job's own holds nothing else. */
+static int watch_temporary(struct watch *w)
+{
+	const char *own = getenv("TMPDIR");
+	int r = own ? watch_add(w, own, true) : 0;
+
+	return r < 0 ? r : watch_add(w, "/tmp", false);
+}
+
 static int look(struct gather *g)
 {
 	const Cragon__Image *image = &g->d->image;
 	int r = 0;
 
 	g->watch.seen = &g->memory->seen;
+	g->watch.programs = &g->programs;
 	g->watch.jobdir = g->q->jobdir;
-	for (size_t i = 0; r == 0 && i < image->n_process; i++)
+	for (size_t i = 0; r == 0 && i < image->n_process; i++) {
 		if (image->process[i]->cwd && image->process[i]->cwd[0])
 			r = watch_add(&g->watch, image->process[i]->cwd, true);
+		if (names_add(&g->programs, image->process[i]->comm) == -ENOMEM)
+			return -ENOMEM;
+	}
 	if (r == 0)
 		r = watch_add_seen(&g->watch);
+	if (r == 0)
+		r = watch_temporary(&g->watch);
 	return r < 0 ? r : watch_look(&g->watch);
 }
 
@@ -524,11 +559,8 @@ int outputs_dump(struct dump *d, const struct engine_checkpoint *q, struct err *
 
 void outputs_look_around(struct job *job)
 {
-	cleanup_free pid_t *pids = NULL;
-	int n = job_processes(job, &pids);
-
 	job_note_outputs(job);
-	outputs_note_others(&job->outputs.foreign, pids, n);
+	outputs_note_others(&job->outputs.foreign, job->reaper.pid);
 }
 
 /* ---- after the job runs again ------------------------------------------------- */

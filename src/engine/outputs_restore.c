@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NAMED_MAX 20	       /* files named in one line of the log */
+#define WRITERS_PATIENCE_NS (2 * NS_PER_SEC)
 #define VERSION_MAX (16 * MIB) /* of a doubtful file, kept aside before it is changed in place */
 
 static void remove_staged(struct outputs_restore *o)
@@ -64,7 +65,11 @@ const char *outputs_now(const struct outputs_restore *o, const char *path)
 {
 	long i = names_find(&o->index, path);
 
-	return i < 0 || !o->files[i].now ? path : o->files[i].now;
+	if (i >= 0 && o->meta->file[i]->same) /* an earlier entry, checked */
+		i = (long)o->meta->file[i]->same - 1;
+	if (i < 0)
+		return path;
+	return o->files[i].now ? o->files[i].now : o->meta->file[i]->path;
 }
 
 /* ---- staging ---------------------------------------------------------------- */
@@ -162,7 +167,25 @@ static bool is_unchanged(
 	       f->ctime_ns + OUTPUTS_RACE_NS < o->meta->taken_ns;
 }
 
-/* A file found under a name that is not in the set, and that is this one. */
+/* The saved first bytes of a file that is kept by its length, compared. */
+static bool begins_alike(
+	const struct outputs_restore *o, const Cragon__OutputFile *f, const char *path)
+{
+	cleanup_fd int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_free uint8_t *is = NULL;
+	const ProtobufCBinaryData *was;
+
+	if (fd < 0 || !f->n_range)
+		return false;
+	was = &f->range[0]->content;
+	is = malloc(was->len + 1);
+	return is && io_pread(fd, is, was->len, (off_t)f->range[0]->offset) == 0 &&
+	       memcmp(is, was->data, was->len) == 0;
+}
+
+/* A file found under a name that is not in the set, and that is this one. Inodes
+ * are used again, so only what has no copy is looked for in this way, and is
+ * known by its beginning. */
 static const struct found_file *find_renamed(
 	const struct outputs_restore *o, const Cragon__OutputFile *f)
 {
@@ -171,7 +194,8 @@ static const struct found_file *find_renamed(
 
 		if (at->st.st_ino == f->identity->inode && at->st.st_dev == f->identity->device &&
 			S_ISREG(at->st.st_mode) && !names_has(&o->index, at->path) &&
-			!aside_is_foreign(o, at->path, &at->st))
+			(uint64_t)at->st.st_size >= f->identity->size &&
+			!aside_is_foreign(o, at->path, &at->st) && begins_alike(o, f, at->path))
 			return at;
 	}
 	return NULL;
@@ -218,16 +242,14 @@ static int stage_regular(struct outputs_restore *o, size_t i, struct err *e)
 	if (there && !f->whole && !f->link && S_ISREG(st.st_mode))
 		return stage_in_place(
 			o, i, &st, e); /* the best there is: copied, moved to another disk */
-	renamed = find_renamed(o, f);
-	if (renamed && (f->whole || (uint64_t)renamed->st.st_size >= f->identity->size)) {
-		o->files[i].now = strdup(renamed->path);
-		o->files[i].stage = STAGE_ELSEWHERE;
-		return o->files[i].now ? output_check(o, f, e)
-				       : err_sys(e, -ENOMEM, "putting files back");
-	}
 	if (f->whole || f->link)
 		return stage_new(o, i, e);
-	return vanished(o, f, e);
+	renamed = find_renamed(o, f);
+	if (!renamed)
+		return vanished(o, f, e);
+	o->files[i].now = strdup(renamed->path);
+	o->files[i].stage = STAGE_ELSEWHERE;
+	return o->files[i].now ? 0 : err_sys(e, -ENOMEM, "putting files back");
 }
 
 static int stage_one(struct outputs_restore *o, size_t i, struct err *e)
@@ -257,13 +279,33 @@ static int stage_one(struct outputs_restore *o, size_t i, struct err *e)
 	}
 }
 
+/* Of a job whose cragon was killed a moment ago some process may not have heard of it
+ * yet: it would go on writing into what is put back. */
+static void wait_for_writers(struct outputs_restore *o)
+{
+	uint64_t deadline = now_mono_ns() + WRITERS_PATIENCE_NS;
+	bool again = true;
+
+	while (again) {
+		names_done(&o->foreign);
+		outputs_note_others(&o->foreign, 0);
+		again = false;
+		for (size_t i = 0; i < o->meta->n_file && !again; i++)
+			again = o->meta->file[i]->written &&
+				names_has(&o->foreign, o->meta->file[i]->path);
+		again = again && now_mono_ns() < deadline;
+		if (again)
+			sleep_ns(20 * NS_PER_MSEC);
+	}
+}
+
 static int look_around(struct outputs_restore *o)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < o->meta->n_seen; i++)
 		(void)names_add(&o->seen, o->meta->seen[i]);
-	outputs_note_others(&o->foreign, NULL, 0);
+	wait_for_writers(o);
 	o->watch.seen = &o->seen;
 	o->watch.jobdir = o->options->jobdir;
 	for (size_t i = 0; r == 0 && i < o->meta->n_directory; i++)

@@ -6,7 +6,8 @@
  * A home directory and what is above it hold much that no job writes: there only
  * the directory itself is looked at, without hidden names. In directories
  * that belong to everybody (/tmp) only names count that the job was seen writing,
- * and those that mkstemp(3) could have made from the same template.
+ * those that mkstemp(3) could have made from the same template, and those that
+ * begin with the name of one of its programs.
  */
 #include "engine/outputs.h"
 
@@ -137,6 +138,12 @@ static bool is_known(const struct watch *w, const char *dir, const char *path, c
 		return false;
 	if (names_has(w->seen, path))
 		return true;
+	for (size_t i = 0; w->programs && i < w->programs->n; i++) {
+		const char *program = w->programs->list[i];
+
+		if (strlen(program) >= 3 && strncmp(name, program, strlen(program)) == 0)
+			return true;
+	}
 	for (size_t i = 0; i < w->seen->n; i++) {
 		const char *seen = w->seen->list[i];
 

@@ -1,6 +1,7 @@
 /* Tries at a job: see attempt.h. */
 #include "job/attempt.h"
 #include "job/facts.h"
+#include "job/ran_until.h"
 #include "job/registry.h"
 #include "job/signals.h"
 #include "diag/recover.h"
@@ -150,6 +151,7 @@ int attempt_restore(struct launch *l, const char *path, struct err *e)
 		.limits = l->limits,
 		.force_files = l->settings.force_files,
 		.jobdir = l->dir.path,
+		.ran_until_ns = ran_until(&l->journal, l->dir.fd, l->settings.metrics_ns),
 	};
 	cleanup(image_close_p) struct image *image = NULL;
 	const struct image_info *info;

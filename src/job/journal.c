@@ -367,6 +367,11 @@ void journal_note(struct journal *j, const char *key, json_t *value)
 	json_object_set_new(last_attempt(j), key, value);
 }
 
+uint64_t journal_last_end_ns(const struct journal *j)
+{
+	return parse_time(text_of(last_attempt(j), "ended"));
+}
+
 int journal_attempts(const struct journal *j)
 {
 	return (int)json_array_size(json_object_get(j->root, "attempts"));

@@ -88,6 +88,8 @@ int journal_attempts(const struct journal *);
 /* 0, or -ENOENT when there is none. */
 int journal_last(const struct journal *, struct journal_attempt *ret);
 uint64_t journal_first_start_ns(const struct journal *);
+/* When the last attempt ended; 0: nobody saw it. */
+uint64_t journal_last_end_ns(const struct journal *);
 
 void strings_free(char **);
 /* Reverse of format_time(); 0 when it is not such a time. */

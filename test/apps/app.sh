@@ -103,8 +103,7 @@ run_xz_stream() { xz -0 -T 2 -c <"$DATA/lines" | xz -d -c | md5sum; }
 needs_sort_stream() { echo sort rev /usr/bin/python3; }
 prepare_sort_stream() { lines_200mb >lines; }
 run_sort_stream() {
-	# In memory: nothing brings back yet what sort would delete from /tmp.
-	rev <"$DATA/lines" | sort -S 600M --parallel=2 | md5sum
+	rev <"$DATA/lines" | sort -S 60M --parallel=2 | md5sum
 }
 
 # ---------------------------------------------------------------------------------

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char directory[] = "/tmp/cragon-fuzz-XXXXXX";
+static char directory[] = "/dev/shm/cragon-fuzz-XXXXXX";
 
 static const char *const names[] = {
 	"job.json", "system_metrics.csv", "process_metrics.json", "intercepted.log", "cragon.log"};
