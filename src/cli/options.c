@@ -229,18 +229,13 @@ static int set_force_files(struct invocation *inv, const char *value, struct err
 static int set_plugin(struct invocation *inv, const char *value, struct err *e)
 {
 	struct settings *s = &inv->settings;
-	char *absolute;
 
 	if (s->n_plugins == SETTINGS_PLUGINS_MAX)
 		return err_set(e, -EINVAL, WHY_USAGE, "more than %d plugins", SETTINGS_PLUGINS_MAX);
 	if (access(value, X_OK) < 0)
 		return err_set(e, -EINVAL, WHY_USAGE, "plugin %s cannot be executed: %s", value,
 			strerror(errno));
-	/* A restart may be called from another directory. Freed with the process. */
-	absolute = realpath(value, NULL);
-	if (!absolute)
-		return err_sys(e, -errno, "plugin %s", value);
-	s->plugins[s->n_plugins++] = absolute;
+	s->plugins[s->n_plugins++] = value;
 	return 0;
 }
 

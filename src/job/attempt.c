@@ -26,6 +26,12 @@ void launch_init(struct launch *l, const struct settings *settings)
 	struct sched sched;
 
 	l->settings = *settings;
+	/* A restart may be called from another directory. */
+	for (unsigned i = 0; i < settings->n_plugins; i++) {
+		l->plugin[i] = realpath(settings->plugins[i], NULL);
+		if (l->plugin[i])
+			l->settings.plugins[i] = l->plugin[i];
+	}
 	/* Grid Engine runs a job again that exits with 99 (sge_diagnostics(5)). */
 	sched_detect(&sched);
 	if (sched.system == SCHED_GRID_ENGINE && !(settings->given & SETTING_STOP_CODE)) {
@@ -42,6 +48,8 @@ void launch_done(struct launch *l)
 	job_free(l->job);
 	plugins_close(&l->plugins);
 	free_p(&l->facts);
+	for (size_t i = 0; i < SETTINGS_PLUGINS_MAX; i++)
+		free_p(&l->plugin[i]);
 	stderr_tail_close(l->tail);
 	intercept_done(&l->intercept);
 	strings_free(l->command);

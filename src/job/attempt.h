@@ -21,6 +21,7 @@ struct launch { /* all that one cragon holds while it runs a job */
 	struct log log;
 	struct intercept intercept;
 	struct plugins plugins;
+	char *plugin[SETTINGS_PLUGINS_MAX]; /* absolute paths, malloc'd */
 	sigset_t mask; /* signals that were blocked when cragon was started */
 	bool mask_known;
 	struct stderr_tail *tail;

@@ -59,7 +59,7 @@ static void log_lines(const struct runner *r, const char *path, char *text)
 static bool attend(int to, int from, const char *object, size_t len, char *out, uint64_t until)
 {
 	size_t fed = 0, got = 0;
-	char rest[512];
+	char rest[512] = {0};
 
 	while (from >= 0) {
 		struct pollfd fds[2] = {{.fd = fed < len ? to : -1, .events = POLLOUT},

@@ -30,7 +30,7 @@ static int collect(int from, char *output, size_t size)
 	uint64_t until = now_mono_ns() + SCHED_PATIENCE_NS;
 	struct pollfd in = {.fd = from, .events = POLLIN};
 	size_t n = 0;
-	char rest[512];
+	char rest[512] = {0};
 
 	for (;;) {
 		uint64_t now = now_mono_ns();
