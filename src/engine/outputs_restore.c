@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define NAMED_MAX 20	       /* files named in one line of the log */
-#define WRITERS_PATIENCE_NS (2 * NS_PER_SEC)
+#define WRITERS_PATIENCE_NS (300 * NS_PER_MSEC) /* a shell may hold the same log for ever */
 #define VERSION_MAX (16 * MIB) /* of a doubtful file, kept aside before it is changed in place */
 
 static void remove_staged(struct outputs_restore *o)
