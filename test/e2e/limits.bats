@@ -102,7 +102,7 @@ for i in range(60):
 			[ "$(jq ".attempts[$((n - 1))].checkpoints | length" j/job.json 2>/dev/null)" -ge 1 ] 2>/dev/null && break
 			sleep 0.1
 		done
-		kill -9 "$(jq -r '.processes[] | select(.comm == "bash") | .host_pid // .pid' <<<"$(tail -1 j/process_metrics.json)")"
+		kill -9 "$(jq -r '[.processes[] | select(.comm == "bash")][0] | .host_pid // .pid' <<<"$(tail -1 j/process_metrics.json)")"
 		sleep 0.3
 	done
 	status=0
@@ -121,7 +121,7 @@ for i in range(60):
 		[ "$(jq ".attempts[0].checkpoints | length" j/job.json 2>/dev/null)" -ge 2 ] 2>/dev/null && break
 		sleep 0.1
 	done
-	kill -9 "$(jq -r '.processes[] | select(.comm == "bash") | .host_pid // .pid' <<<"$(tail -1 j/process_metrics.json)")"
+	kill -9 "$(jq -r '[.processes[] | select(.comm == "bash")][0] | .host_pid // .pid' <<<"$(tail -1 j/process_metrics.json)")"
 	wait $!
 	[ "$(tr -d '\0' <err | wc -c)" -eq "$(wc -c <err)" ]
 	diff <(seq 1 25) <(sed -n 's/^line //p' err)
