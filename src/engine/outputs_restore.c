@@ -344,8 +344,11 @@ static int open_in_spite(const char *path, int access)
 {
 	int flags = access | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC, fd = open(path, flags);
 
-	if (fd < 0 && errno == EACCES && chmod(path, 0600) == 0)
-		fd = open(path, flags);
+	if (fd >= 0 || errno != EACCES)
+		return fd < 0 ? -errno : fd;
+	if (chmod(path, 0600) < 0)
+		return -EACCES; /* somebody else's */
+	fd = open(path, flags);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -376,9 +379,9 @@ static int change(struct outputs_restore *o, const Cragon__OutputFile *f, const 
 	struct stat st;
 	int r;
 
-	if (fd == -EACCES && !f->whole)
-		return 0; /* opened for the job by somebody with more rights; its descriptor cuts it
-			   */
+	/* Opened for the job by somebody with more rights: its descriptor cuts it. */
+	if (fd == -EACCES)
+		return 0;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return fd < 0 ? fd : -errno;
 	if (!f->written && (uint64_t)st.st_size <= VERSION_MAX)
